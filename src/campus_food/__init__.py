@@ -1,0 +1,1 @@
+"""Campus food ordering: reference services that keep every promise of at-least-once delivery."""
