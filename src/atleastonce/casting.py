@@ -1,0 +1,171 @@
+"""Casts the messages of a schedule for one case: gives them ids of their own, and takes these out of what is seen.
+
+Ids are UUIDs made from the case, so that finding one in an output proves which input it belongs to, and two
+runs compare once each id is replaced by its name: ``<m1.id>``.
+"""
+
+import base64
+import itertools
+import json
+import re
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from atleastonce import templates
+from atleastonce.contract import Contract
+from atleastonce.history import Output
+from atleastonce.relay.codec import COPY_HEADER, Names
+from atleastonce.schedule import SENTINEL, Message, Schedule
+from atleastonce.transports import Envelope, Letter
+
+_SPACE = uuid.UUID("6f1d3f0e-5a3c-4f0e-9a70-a71ea570ce00")
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class Cast:
+    """The messages of one case, the sentinel among them."""
+
+    def __init__(
+        self, case: str, schedule: Schedule, contract: Contract, numbers: Iterator[int], names: Names
+    ) -> None:
+        self._contract = contract
+        self._names = names
+        self._copies: dict[str, int] = {}
+        self.messages = {**schedule.messages, SENTINEL: _sentinel(schedule, contract)}
+        self.values = {
+            name: {
+                "id": str(uuid.uuid5(_SPACE, f"{case}/{name}/id")),
+                "message_id": str(uuid.uuid5(_SPACE, f"{case}/{name}/message_id")),
+                "n": str(next(numbers)),
+            }
+            for name in self.messages
+        }
+        self._named = {
+            values[key]: f"<{name}.{key}>"
+            for name, values in self.values.items()
+            for key in ("id", "message_id")
+        }
+        ids = ((values[key], name) for name, values in self.values.items() for key in ("id", "message_id"))
+        names.begin(case, ids)
+
+    def next_copy(self, message: str) -> tuple[str, Envelope]:
+        """Return the name of the next copy of a message, and the copy ready to send."""
+        self._copies[message] = self._copies.get(message, 0) + 1
+        copy = f"{message}#{self._copies[message]}"
+        entry, values = self._contract.input, self.values[message]
+        filled = {key: templates.fill(text, values) for key, text in entry.properties.items()}
+        headers = {key: templates.fill(text, values) for key, text in entry.headers.items()}
+        return copy, Envelope(
+            body=templates.fill(self.messages[message].body, values).encode(),
+            properties=filled,
+            headers={**headers, COPY_HEADER: self._names.copy_header(copy)},
+            key=None if entry.key is None else templates.fill(entry.key, values),
+        )
+
+    def addresses(self, template: str, runtime: Mapping[str, str]) -> dict[str, str]:
+        """Return the addresses to observe for a template, under the name that two runs share."""
+        if not {*templates.placeholders(template)} & {"id", "message_id", "n"}:
+            return {_path(template): templates.fill(template, runtime)}
+        found = {}
+        for name, values in self.values.items():
+            shown = {key: f"<{name}.{key}>" for key in values}
+            label = templates.fill(template, {**dict.fromkeys(runtime, ""), **shown})
+            found[_path(label)] = templates.fill(template, {**runtime, **values})
+        return found
+
+    def anonymous(self, value: Any) -> Any:
+        """Return a JSON value in which the ids of this case are replaced by their names."""
+        if isinstance(value, str):
+            return _UUID.sub(lambda match: self._named.get(match.group().lower(), match.group()), value)
+        if isinstance(value, dict):
+            return {self.anonymous(key): self.anonymous(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.anonymous(each) for each in value]
+        return value
+
+    def output(self, letter: Letter) -> Output:
+        """Return a letter from the broker as an output of this case."""
+        decoded = _decoded(letter.body)
+        identity = _identity(self._contract.output.id, letter, decoded)
+        message = self._names.copy(letter.headers.get(COPY_HEADER))[0]
+        if message is None:
+            marks = (letter.key, *letter.properties.values(), *letter.headers.values())
+            message = self._names.message(letter.body or b"", *(str(mark).encode() for mark in marks if mark))
+        return Output(
+            queue=letter.queue,
+            id=identity,
+            message=message,
+            body=self.anonymous(_masked(decoded, identity)),
+            headers={str(key): self.anonymous(_plain(value)) for key, value in letter.headers.items()},
+            key=letter.key,
+        )
+
+
+def cast_list(contract: Contract, count: int) -> dict[str, Message]:
+    """Return the messages ``m1`` … of a schedule, taking the contract's kinds in turn."""
+    kinds = itertools.cycle(contract.input.kinds)
+    return {
+        f"m{n}": Message(id=f"o{n}", body=body) for n, body in zip(range(1, count + 1), kinds, strict=False)
+    }
+
+
+def _sentinel(schedule: Schedule, contract: Contract) -> Message:
+    return schedule.messages.get(SENTINEL) or Message(id=SENTINEL, body=contract.input.kinds[0])
+
+
+def _path(address: str) -> str:
+    """Return an address without host and port, which say nothing about the effect."""
+    return re.sub(r"^https?://[^/]*", "", address) or "/"
+
+
+def _decoded(body: bytes | None) -> Any:
+    if body is None:
+        return None
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return {"$base64": base64.b64encode(body).decode()}
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _identity(declared: str, letter: Letter, body: Any) -> str | None:
+    """Return what makes this output the same as another, or None where the contract declares nothing."""
+    if not declared:
+        return None
+    if declared == "key":
+        found: Any = letter.key
+    elif declared.startswith("header:"):
+        found = letter.headers.get(declared.removeprefix("header:"))
+    elif declared.startswith("$."):
+        found = body
+        for step in declared.removeprefix("$.").split("."):
+            found = found.get(step) if isinstance(found, dict) else None
+    else:
+        found = letter.properties.get(declared, letter.headers.get(declared))
+    return None if found is None else found.decode() if isinstance(found, bytes) else str(found)
+
+
+def _masked(value: Any, identity: str | None) -> Any:
+    """Return a body in which the output's own id is replaced: it is identity, not content."""
+    if identity is None:
+        return value
+    if isinstance(value, dict):
+        return {key: _masked(each, identity) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_masked(each, identity) for each in value]
+    return "<output id>" if value == identity else value
+
+
+def outputs(cast: Cast, letters: Iterable[Letter]) -> tuple[Output, ...]:
+    """Return letters from the broker as outputs of a case."""
+    return tuple(cast.output(letter) for letter in letters)

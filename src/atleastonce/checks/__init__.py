@@ -1,0 +1,28 @@
+"""One check per promise: a pure function from a history to a verdict.
+
+A promise of `atleastonce.promises` that is missing here cannot be judged by this version: it is *unknown*.
+"""
+
+from collections.abc import Callable
+
+from atleastonce.checks import effects_once, nothing_lost
+from atleastonce.history import History
+from atleastonce.promises import PROMISES
+from atleastonce.verdict import Verdict
+
+Check = Callable[[History], Verdict]
+
+CHECKS: dict[str, Check] = {
+    "nothing-lost": nothing_lost.check,
+    "effects-once": effects_once.check,
+}
+
+
+def judge(history: History, promise: str) -> Verdict:
+    """Return what a history says of a promise; raise KeyError for a promise that does not exist."""
+    check = CHECKS.get(promise)
+    if check is None:
+        said = PROMISES[promise].holds_when
+        reason = f"no check in this version can judge it ({said})"
+        return Verdict(promise=promise, outcome="unknown", reason=reason)
+    return check(history)

@@ -1,0 +1,129 @@
+"""What every check first asks of a history: may it be judged at all, and what differs from the clean runs?"""
+
+from dataclasses import dataclass
+
+from atleastonce import effects
+from atleastonce.effects import Difference
+from atleastonce.history import Event, History, Observation
+from atleastonce.ledger import Ledger
+from atleastonce.schedule import SENTINEL
+from atleastonce.verdict import Verdict
+
+_SHOWN = 3
+
+
+class Unjudgeable(Exception):  # noqa: N818 - a finding about a history, not a failure
+    """This history proves nothing; the message is the reason, `occasion` whether the fault had hit at all."""
+
+    def __init__(self, reason: str, *, occasion: bool = True) -> None:
+        super().__init__(reason)
+        self.occasion = occasion
+
+    def verdict(self, promise: str) -> Verdict:
+        """Return the unknown verdict that this is."""
+        return Verdict(promise=promise, outcome="unknown", reason=str(self), occasion=self.occasion)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A history that may be judged."""
+
+    history: History
+    ledger: Ledger
+    differences: tuple[Difference, ...]
+    confirmed: frozenset[str]
+    """The messages of which the broker confirmed a copy."""
+    seen: frozenset[str]
+    """The messages whose clean effect changes something observed."""
+    dead_lettered: frozenset[str | None]
+
+    def repeated(self) -> tuple[str, ...]:
+        """Return the messages that were delivered at least twice and whose effect is seen."""
+        return tuple(m for m in self.history.header.schedule.published if self.ledger.deliveries(m) > 1)
+
+
+def open_case(history: History) -> Case:
+    """Read a history as a case; raise Unjudgeable where it proves nothing."""
+    before, clean, run = _complete(history)
+    _all_went_as_planned(history.events)
+    ignore = tuple(history.header.declared.get("ignore", ()))
+    second = history.observed("clean-2")
+    if second is not None and (paths := effects.unstable(clean, second, ignore)):
+        shown = ", ".join(paths[:_SHOWN]) + (
+            f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+        )
+        raise Unjudgeable(f"two clean runs differ, so these prove nothing: {shown}; see observe.ignore")
+    ledger = Ledger(history.header.declared.get("ends", ()))
+    ledger.feed(history.events)
+    touched = effects.touched(clean)
+    published = history.header.schedule.published
+    return Case(
+        history=history,
+        ledger=ledger,
+        differences=effects.compare(clean, run, before.values, ignore),
+        confirmed=frozenset(_confirmed(history.events)),
+        seen=frozenset(m for m in published if m in touched or None in touched),
+        dead_lettered=frozenset(letter.message for letter in run.dead_letters),
+    )
+
+
+def evidence(differences: tuple[Difference, ...]) -> tuple[str, ...]:
+    """Return the differences as lines."""
+    return tuple(difference.describe() for difference in differences)
+
+
+def blamed(differences: tuple[Difference, ...]) -> tuple[str, ...]:
+    """Return the messages that the differences belong to, without the sentinel."""
+    named = (difference.message for difference in differences)
+    return tuple(dict.fromkeys(message for message in named if message and message != SENTINEL))
+
+
+def witnessed(history: History) -> bool:
+    """Tell whether the canary kept its time while the run waited for what is missing (rule 7)."""
+    canaries = [event for event in history.events if event.event == "canary"]
+    return bool(canaries) and all(event.ok for event in canaries)
+
+
+def _complete(history: History) -> tuple[Observation, Observation, Observation]:
+    wanted = (history.observed("before"), history.observed("clean-1"), history.observed("faulty"))
+    for observation, what in zip(
+        wanted, ("before the faults", "of a clean run", "after the faults"), strict=True
+    ):
+        if observation is None:
+            raise Unjudgeable(_first_failure(history.events) or f"there is no observation {what}")
+        if observation.unreadable:
+            raise Unjudgeable(f"the observation {what} failed: {observation.unreadable}")
+    before, clean, run = wanted
+    assert before is not None  # noqa: S101 - for the type checker; the loop has raised otherwise
+    assert clean is not None  # noqa: S101
+    assert run is not None  # noqa: S101
+    return before, clean, run
+
+
+_FAILURES = {
+    "unsprung": "the trap did not spring: {note}",
+    "buried": "the links of the dead service could not be ended in order: {note}",
+    "quiet": "not quiet in time: {note}",
+    "unreadable": "the relay could not read a frame that it must know: {note}",
+    "recorder": "the recorder failed: {note}",
+    "ready": "{service} was not ready in time: {note}",
+    "published": "the broker did not confirm {copy}: {note}",
+}
+
+
+def _first_failure(events: tuple[Event, ...]) -> str | None:
+    for event in events:
+        if not event.ok and event.event in _FAILURES:
+            return _FAILURES[event.event].format(note=event.note, service=event.service, copy=event.copy)
+    return None
+
+
+def _all_went_as_planned(events: tuple[Event, ...]) -> None:
+    if (reason := _first_failure(events)) is not None:
+        raise Unjudgeable(reason)
+    if not any(event.event == "quiet" for event in events):
+        raise Unjudgeable("the history does not say that the service became quiet")
+
+
+def _confirmed(events: tuple[Event, ...]) -> set[str]:
+    return {event.message for event in events if event.event == "published" and event.ok and event.message}

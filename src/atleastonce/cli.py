@@ -1,0 +1,126 @@
+"""The command line: ``atleastonce demo``, ``verify``, ``replay``.
+
+Each command lives in a module of its own, imported when it is called: ``--help`` must be instant.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from atleastonce import __version__
+from atleastonce.errors import AtLeastOnceError, Cancelled, UsageError
+
+_PROVIDERS = ("auto", "docker", "native", "external")
+_INTERRUPTED = 130
+_WRONG_CALL = 2
+_UNKNOWN = 3
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 every promise kept, 1 one broken, 2 the call or the contract is wrong, "
+    "3 unknown and none broken.",
+)
+@click.version_option(__version__, prog_name="atleastonce")
+def cli() -> None:
+    """Prove that a message-driven service survives at-least-once delivery.
+
+    Starts a real broker, delivers messages the way brokers really do (twice, again after a crash at any
+    protocol step), watches your service, and says for each promise: kept, broken or unknown.
+    """
+
+
+def _call(command: str, **options: object) -> int:
+    module = importlib.import_module(f"atleastonce.commands.{command}")
+    return int(module.run(**options))
+
+
+_provider = click.option(
+    "--provider",
+    type=click.Choice(_PROVIDERS),
+    default="auto",
+    show_default=True,
+    help="Where the broker comes from: a Docker engine, a local program, or URLs that you give.",
+)
+_url = click.option(
+    "--url", help="The broker's URL, for --provider external: amqp://user:password@host:port or host:port."
+)
+_management = click.option(
+    "--management-url", help="RabbitMQ's management interface (external): http://user:password@host:port."
+)
+_report = click.option(
+    "--report",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder to write the report into.  [default: .atleastonce/<time>]",
+)
+
+
+@cli.command()
+@click.option("--provider", type=click.Choice(_PROVIDERS[:3]), default="auto", show_default=True)
+@_report
+def demo(**options: object) -> int:
+    """Show what this tool does: the reference services kept, a mutant of them broken, on real brokers."""
+    return _call("demo", **options)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path), default="atleastonce.toml")
+@click.option("--budget", metavar="DURATION", help='Start no new schedule after this time, like "60s".')
+@click.option(
+    "--explore",
+    metavar="WHAT,…",
+    help="What to try: any of duplicates, crash.  [default: all]",
+)
+@click.option(
+    "--messages", type=click.IntRange(1, 20), default=3, show_default=True, help="How many messages."
+)
+@click.option(
+    "--lanes", type=click.IntRange(1, 16), default=2, show_default=True, help="Subjects side by side."
+)
+@click.option("--queue-type", type=click.Choice(["quorum", "classic"]), help="Instead of broker.queue_type.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Orders the schedules.")
+@_provider
+@_url
+@_management
+@_report
+def verify(**options: object) -> int:
+    """Verify the promises of a contract FILE (default: atleastonce.toml)."""
+    return _call("verify", **options)
+
+
+@cli.command()
+@click.argument("counterexample", type=click.Path(path_type=Path))
+@click.option("--times", type=click.IntRange(1, 100), default=1, show_default=True, help="How often.")
+@click.option(
+    "--contract",
+    type=click.Path(path_type=Path),
+    help="Replay on this contract instead of the one the counterexample was found with.",
+)
+@_provider
+@_url
+@_management
+def replay(**options: object) -> int:
+    """Replay a COUNTEREXAMPLE folder: FIXED (0), STILL BROKEN (1) or INCONCLUSIVE (3)."""
+    return _call("replay", **options)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the command line, and exit."""
+    try:
+        code = cli.main(words, prog_name="atleastonce", standalone_mode=False)
+    except click.ClickException as exc:
+        exc.show()
+        code = _WRONG_CALL
+    except (KeyboardInterrupt, Cancelled, click.Abort):
+        click.echo("interrupted; everything that was started is being ended", err=True)
+        code = _INTERRUPTED
+    except UsageError as exc:
+        click.echo(f"atleastonce: {exc}", err=True)
+        code = _WRONG_CALL
+    except AtLeastOnceError as exc:
+        click.echo(f"atleastonce: {exc}", err=True)
+        code = _UNKNOWN
+    sys.exit(code if isinstance(code, int) else 0)

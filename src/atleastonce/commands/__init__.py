@@ -1,0 +1,1 @@
+"""One module per command: reads its options, runs the stages, returns the exit code."""

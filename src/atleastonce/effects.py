@@ -1,0 +1,217 @@
+"""The metamorphic oracle: what changed in a run, and how that differs from what changes in a clean run.
+
+Nobody writes a model. Snapshots are compared as changes, so that state may be left over from earlier cases;
+outputs are a set by their declared id (DESIGN section 4, rules 1 and 2). All functions are pure.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from atleastonce.history import Observation, Output
+
+Kind = Literal["surplus", "deficit", "differs"]
+Changes = dict[str, dict[str, Any]]
+"""Per observed path, what changed: ``{"by": -4}`` for a number, ``{"to": …}`` for another value, ``{"gone": …}``,
+and ``{"added": […], "removed": […]}`` for a list whose length changed."""
+
+_MISSING = object()
+_NAME = re.compile(r"<(?P<message>[^.<>]+)\.\w+>")
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One thing in which a run differs from the clean run."""
+
+    kind: Kind
+    where: str
+    found: str
+    expected: str
+    message: str | None = None
+
+    def describe(self) -> str:
+        """Say it in one line."""
+        return f"{self.where}: {self.found}, expected {self.expected} (clean run)"
+
+
+# -- snapshots as changes
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any], ignore: Iterable[str] = ()) -> Changes:
+    """Return what changed between two snapshots, by path (``address $.path``)."""
+    found: Changes = {}
+    for address in sorted({*before, *after}):
+        for path, change in _changed(before.get(address, _MISSING), after.get(address, _MISSING), "$"):
+            if not _ignored(path, ignore):
+                found[f"{address} {path}"] = change
+    return found
+
+
+def _changed(before: Any, after: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    if before == after and isinstance(before, bool) == isinstance(after, bool):
+        return
+    if isinstance(after, dict) and (isinstance(before, dict) or before is _MISSING or not after):
+        old = before if isinstance(before, dict) else {}
+        for key in sorted({*old, *after}):
+            yield from _changed(old.get(key, _MISSING), after.get(key, _MISSING), f"{path}.{key}")
+        if not after and before is _MISSING:
+            yield path, {"to": {}}
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from _changed(old, new, f"{path}[{index}]")
+    elif isinstance(before, list) and isinstance(after, list):
+        yield path, _list_change(before, after)
+    elif _is_number(before) and _is_number(after):
+        yield path, {"by": round(after - before, 9)}
+    elif after is _MISSING:
+        yield path, {"gone": before}
+    else:
+        yield path, {"to": after}
+
+
+def _list_change(before: list[Any], after: list[Any]) -> dict[str, Any]:
+    old, new = Counter(map(canonical, before)), Counter(map(canonical, after))
+    return {"added": sorted((new - old).elements()), "removed": sorted((old - new).elements())}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def canonical(value: Any) -> str:
+    """Return one text for equal JSON values."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _ignored(path: str, ignore: Iterable[str]) -> bool:
+    """Tell whether a path, or one above it, is ignored; ``[*]`` and ``[0]`` are alike."""
+    steps = re.sub(r"\[\d+\]", "[*]", path)
+    return any(steps == each or steps.startswith((f"{each}.", f"{each}[")) for each in ignore)
+
+
+def without(value: Any, ignore: Iterable[str], path: str = "$") -> Any:
+    """Return a JSON value without the ignored paths."""
+    if isinstance(value, dict):
+        kept = {key: f"{path}.{key}" for key in value}
+        return {k: without(value[k], ignore, p) for k, p in kept.items() if not _ignored(p, ignore)}
+    if isinstance(value, list):
+        return [without(each, ignore, f"{path}[*]") for each in value]
+    return value
+
+
+# -- outputs as a set
+
+
+def outputs(
+    found: Iterable[Output], ignore: Iterable[str] = ()
+) -> dict[tuple[str | None, str], Counter[str]]:
+    """Return the outputs by message and queue, each counted once per declared id."""
+    ignored = tuple(ignore)
+    seen: set[tuple[str, str, str]] = set()
+    grouped: dict[tuple[str | None, str], Counter[str]] = {}
+    for output in found:
+        body = canonical(without(output.body, ignored))
+        mark = (output.queue, output.id or "", body)
+        if output.id is not None and mark in seen:
+            continue
+        seen.add(mark)
+        grouped.setdefault((output.message, output.queue), Counter())[body] += 1
+    return grouped
+
+
+# -- comparison
+
+
+def compare(
+    clean: Observation, run: Observation, before: Mapping[str, Any], ignore: Iterable[str]
+) -> tuple[Difference, ...]:
+    """Return how a run differs from the clean run, whose `values` are changes already."""
+    ignored = tuple(ignore)
+    changed = changes(before, run.values, ignored)
+    return (*_compare_changes(clean.values, changed), *_compare_outputs(clean, run, ignored))
+
+
+def unstable(first: Observation, second: Observation, ignore: Iterable[str]) -> tuple[str, ...]:
+    """Return where two clean runs differ: what is seen there depends on order or time, and proves nothing."""
+    ignored = tuple(ignore)
+    differing = (*_compare_changes(first.values, second.values), *_compare_outputs(first, second, ignored))
+    return tuple(dict.fromkeys(difference.where for difference in differing))
+
+
+def touched(clean: Observation) -> set[str | None]:
+    """Return the messages whose clean effect is seen; None where something is seen that names no message."""
+    named: set[str | None] = {output.message for output in clean.outputs}
+    for where, change in clean.values.items():
+        found = {match["message"] for match in _NAME.finditer(where + canonical(change))}
+        named |= found or {None}
+    return named
+
+
+def _compare_changes(clean: Changes, run: Changes) -> Iterator[Difference]:
+    for where in sorted({*clean, *run}):
+        expected, found = clean.get(where), run.get(where)
+        if expected != found:
+            name = _NAME.search(where)
+            yield Difference(
+                kind=_kind(expected, found),
+                where=where,
+                found=_words(found),
+                expected=_words(expected),
+                message=name["message"] if name else None,
+            )
+
+
+def _kind(expected: dict[str, Any] | None, found: dict[str, Any] | None) -> Kind:
+    if expected is None:
+        return "surplus"
+    if found is None:
+        return "deficit"
+    if "by" in expected and "by" in found and expected["by"] * found["by"] > 0:
+        return "surplus" if abs(found["by"]) > abs(expected["by"]) else "deficit"
+    if "added" in expected and "added" in found:
+        more, less = (
+            (Counter(found[k]) - Counter(expected[k]) for k in ("added", "removed")),
+            (Counter(expected[k]) - Counter(found[k]) for k in ("added", "removed")),
+        )
+        is_more, is_less = any(map(bool, more)), any(map(bool, less))
+        return "differs" if is_more and is_less else "surplus" if is_more else "deficit"
+    return "differs"
+
+
+def _words(change: dict[str, Any] | None) -> str:
+    if change is None:
+        return "no change"
+    if "by" in change:
+        return f"{change['by']:+g}"
+    if "to" in change:
+        return canonical(change["to"])
+    if "gone" in change:
+        return "gone"
+    return f"{len(change['added'])} added, {len(change['removed'])} removed"
+
+
+def _compare_outputs(clean: Observation, run: Observation, ignore: tuple[str, ...]) -> Iterator[Difference]:
+    expected, found = outputs(clean.outputs, ignore), outputs(run.outputs, ignore)
+    for message, queue in sorted({*expected, *found}, key=str):
+        wanted, got = expected.get((message, queue), Counter()), found.get((message, queue), Counter())
+        if wanted == got:
+            continue
+        more, fewer = got.total() > wanted.total(), got.total() < wanted.total()
+        yield Difference(
+            kind="surplus" if more else "deficit" if fewer else "differs",
+            where=f"outputs of {message or 'no known message'} in {queue}",
+            found=_count(got) if more or fewer else _bodies(got - wanted),
+            expected=_count(wanted) if more or fewer else _bodies(wanted - got),
+            message=message,
+        )
+
+
+def _count(bodies: Counter[str]) -> str:
+    return str(bodies.total()) if bodies else "none"
+
+
+def _bodies(bodies: Counter[str]) -> str:
+    return " and ".join(sorted(bodies.elements()))

@@ -1,0 +1,22 @@
+"""Duplicates: a publisher that re-sends after an unknown confirm, at once or later."""
+
+from collections.abc import Iterator
+
+from atleastonce.history import History
+from atleastonce.schedule import Schedule, publish
+
+
+def duplicates(calm: History) -> Iterator[Schedule]:
+    """Yield, for every message, a second copy at once and one behind all others; then everything twice."""
+    schedule = calm.header.schedule
+    names = tuple(schedule.messages)
+    orders = [(*names[: i + 1], name, *names[i + 1 :]) for i, name in enumerate(names)]
+    orders += [(*names, name) for name in names[:-1]]
+    orders += [(*names, *names)]
+    for order in dict.fromkeys(orders):
+        yield Schedule(
+            contract=schedule.contract,
+            seed=schedule.seed,
+            messages=schedule.messages,
+            actions=publish(*order),
+        )

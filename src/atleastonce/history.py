@@ -1,0 +1,171 @@
+"""A history is what happened, in the order the relay or the runner saw it: all that a check may read.
+
+The first line of a saved history is its `Header`, then one `Event` a line, then the `Observation` lines
+(CONTRACT: *A history*). Everything here is plain frozen data; reading and writing is JSON lines.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from atleastonce.errors import UsageError
+from atleastonce.schedule import Schedule
+
+FORMAT = 1
+
+Side = Literal["subject", "broker", "runner"]
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One thing that happened.
+
+    `t` is seconds since the case began, monotonic. `side` is who did it: the subject and the broker as the
+    relay saw them pass, or the runner itself. `message` is the name in the schedule (``m1``), `copy` the
+    publication of it (``m1#2``); both are None where the relay could not tell.
+
+    Protocol events (CONTRACT): ``deliver publish confirm ack nack reject return consume`` on RabbitMQ,
+    ``fetch produce confirm commit join end-txn`` on Kafka, and ``response``, the broker's answer to the request
+    named in `of`. The relay adds ``open`` and ``closed`` (a link, or one channel of it).
+
+    The runner's own: ``published`` (a copy of ours; `ok` is the broker's confirm), ``start ready stop exited``
+    (a service), ``sprung`` (a trap; `note` is its fault), ``kill cut``, ``buried`` (`ok`: every link of the
+    dead client ended in order), ``quiet`` (`ok`; `note` is why not).
+    """
+
+    event: str
+    t: float = 0.0
+    side: Side = "runner"
+    service: str = ""
+    link: int = 0
+    channel: int = 0
+    tag: int = 0
+    message: str | None = None
+    copy: str | None = None
+    queue: str = ""
+    partition: int = -1
+    offset: int = -1
+    group: str = ""
+    redelivered: bool = False
+    requeue: bool = False
+    settles: bool = False
+    of: str = ""
+    ok: bool = True
+    size: int = 0
+    note: str = ""
+
+
+class Output(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One message that the subject put out, as it lay on the broker.
+
+    `id` is what the contract declares to make two outputs the same one, or None where it declares nothing.
+    `message` is the input it belongs to, or None where that could not be told. `body` is the decoded JSON or
+    the text, with ids of this case replaced by names, so that two runs compare.
+    """
+
+    queue: str
+    id: str | None = None
+    message: str | None = None
+    body: Any = None
+    headers: dict[str, Any] = {}
+    key: str | None = None
+
+
+Moment = Literal["before", "clean-1", "clean-2", "faulty"]
+
+
+class Observation(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A snapshot of what can be seen of the subject at one moment.
+
+    `values` maps an observed address (with ids replaced by names) to what it answered. The clean observations
+    hold what *changed* in a clean run, so that a saved history carries its own expectation; `before` and
+    `faulty` are plain snapshots. `unreadable` says why a snapshot is missing.
+    """
+
+    observed: Moment
+    at: float = 0.0
+    values: dict[str, Any] = {}
+    outputs: tuple[Output, ...] = ()
+    dead_letters: tuple[Output, ...] = ()
+    unreadable: str = ""
+
+
+class Header(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What was done, with what, on what."""
+
+    format: int = FORMAT
+    contract: str = ""
+    contract_file: str = ""
+    contract_text: str = ""
+    schedule: Schedule = Schedule()
+    seed: int = 0
+    broker: str = ""
+    settings: dict[str, str] = {}
+    versions: dict[str, str] = {}
+    services: tuple[str, ...] = ()
+    declared: dict[str, Any] = {}
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """One carried-out schedule: what was planned, what happened, what was seen."""
+
+    header: Header
+    events: tuple[Event, ...] = ()
+    observations: tuple[Observation, ...] = ()
+
+    def observed(self, moment: Moment) -> Observation | None:
+        """Return the observation made at that moment, or None."""
+        return next((o for o in self.observations if o.observed == moment), None)
+
+
+_line = msgspec.json.Encoder()
+_event = msgspec.json.Decoder(Event)
+_observation = msgspec.json.Decoder(Observation)
+_header = msgspec.json.Decoder(Header)
+
+
+def lines(history: History) -> Iterator[bytes]:
+    """Yield a history as the lines of its file."""
+    yield _line.encode(history.header) + b"\n"
+    for item in (*history.events, *history.observations):
+        yield _line.encode(item) + b"\n"
+
+
+def save(history: History, path: Path) -> None:
+    """Write a history to a file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        file.writelines(lines(history))
+    part.replace(path)
+
+
+def load(path: Path) -> History:
+    """Read a history from a file; raise UsageError, naming the line, where it is none."""
+    try:
+        with path.open("rb") as file:
+            return parse(file)
+    except OSError as exc:
+        msg = f"cannot read the history {path}: {exc.strerror}; name a history.jsonl that a run has saved"
+        raise UsageError(msg) from exc
+    except msgspec.DecodeError as exc:
+        raise UsageError(f"{path} is no history: {exc}; name a history.jsonl that a run has saved") from exc
+
+
+def parse(rows: Iterable[bytes]) -> History:
+    """Read a history from its lines; raise msgspec.DecodeError, naming the line, where one is wrong."""
+    header, events, observations = None, [], []
+    for number, row in enumerate(rows, start=1):
+        try:
+            if header is None:
+                header = _header.decode(row)
+            elif row.startswith(b'{"observed"'):
+                observations.append(_observation.decode(row))
+            else:
+                events.append(_event.decode(row))
+        except msgspec.DecodeError as exc:
+            raise msgspec.DecodeError(f"line {number}: {exc}") from exc
+    if header is None:
+        raise msgspec.DecodeError("it is empty")
+    return History(header=header, events=tuple(events), observations=tuple(observations))

@@ -1,0 +1,94 @@
+"""The ledger keeps, copy by copy, what became of each input: waiting, in the subject's hands, or settled.
+
+It is fed the events of one case in order, by the runner while the case runs and by the checks afterwards. A
+copy that the subject publishes again (to retry it) opens a new entry of its own.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from atleastonce.history import Event
+
+
+class Ledger:
+    """What became of every confirmed copy.
+
+    `ends` are the queues where a message is at its end (outputs, dead letters): a copy that the subject
+    publishes there is not owed anything more.
+    """
+
+    def __init__(self, ends: Iterable[str] = ()) -> None:
+        self._ends = frozenset(ends)
+        self._owed: Counter[str] = Counter()
+        self._settled: Counter[str] = Counter()
+        self._in_hand: dict[tuple[str, int, int, int], str | None] = {}
+        self._unconfirmed: set[tuple[str, int, int, int]] = set()
+        self.delivered: Counter[str] = Counter()
+
+    def feed(self, events: Iterable[Event]) -> None:
+        """Take the next events."""
+        for event in events:
+            self._take(event)
+
+    def unsettled(self) -> tuple[str, ...]:
+        """Return the confirmed copies that nothing has settled for good, and those in hand on a live link."""
+        waiting = [copy for copy, owed in self._owed.items() if self._settled[copy] < owed]
+        in_hand = [copy or "a message that is not ours" for copy in self._in_hand.values()]
+        return tuple(dict.fromkeys((*waiting, *in_hand)))
+
+    @property
+    def unconfirmed(self) -> int:
+        """How many publications of the subject, on live links, still wait for their confirm."""
+        return len(self._unconfirmed)
+
+    def deliveries(self, message: str) -> int:
+        """Return how often any copy of this message was handed to the subject."""
+        return sum(n for copy, n in self.delivered.items() if copy.partition("#")[0] == message)
+
+    def _take(self, event: Event) -> None:
+        place = (event.service, event.link, event.channel, event.tag)
+        match event.event:
+            case "published" if event.ok and event.copy:
+                self._owed[event.copy] += 1
+            case "deliver" | "fetch":
+                self._delivered(event, place)
+            case "ack" | "nack" | "reject" if event.side == "subject":
+                self._in_hand.pop(place, None)
+                self._settle(event)
+            case "response":
+                self._settle(event)
+            case "publish" if event.side == "subject":
+                if event.copy and event.queue not in self._ends:
+                    self._owed[event.copy] += 1
+                if event.tag:
+                    self._unconfirmed.add(place)
+            case "confirm":
+                self._unconfirmed.discard(place)
+                if not event.ok and event.copy and event.queue not in self._ends:
+                    self._owed[event.copy] -= 1
+            case "closed":
+                self._given_back(event)
+
+    def _delivered(self, event: Event, place: tuple[str, int, int, int]) -> None:
+        if event.copy:
+            self.delivered[event.copy] += 1
+            # Settled already: the broker did not learn of it before the link died, so the copy is owed again.
+            # (The confirm of our own publication may be recorded after the delivery: one is owed in any case.)
+            if self._settled[event.copy] >= max(self._owed[event.copy], 1):
+                self._settled[event.copy] -= 1
+        if event.settles:
+            self._settle(event)
+        elif event.event == "deliver":
+            self._in_hand[place] = event.copy
+
+    def _settle(self, event: Event) -> None:
+        if event.settles and event.copy:
+            self._settled[event.copy] += 1
+
+    def _given_back(self, event: Event) -> None:
+        def over(place: tuple[str, int, int, int]) -> bool:
+            same_link = place[:2] == (event.service, event.link)
+            return same_link and event.channel in (0, place[2])
+
+        self._in_hand = {place: copy for place, copy in self._in_hand.items() if not over(place)}
+        self._unconfirmed = {place for place in self._unconfirmed if not over(place)}

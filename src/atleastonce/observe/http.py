@@ -1,0 +1,48 @@
+"""Observes by HTTP: one GET per address, JSON where it is JSON."""
+
+import json
+from typing import Any
+
+import urllib3
+
+from atleastonce.errors import ObservationError
+
+_OK = range(200, 300)
+
+
+class HttpObserver:
+    """Keeps its connections; not thread-safe."""
+
+    def __init__(self, timeout: float = 5.0) -> None:
+        # A kept connection may belong to a process that was killed since: a GET may be repeated.
+        self._pool = urllib3.PoolManager(retries=urllib3.Retry(2, redirect=0), timeout=timeout)
+
+    def get(self, url: str) -> Any:
+        """Return what an address answers: JSON, text, or ``{"$status": 404}`` for anything but a 2xx.
+
+        Raise ObservationError where nothing answers, or with 5xx: then the state was not seen.
+        """
+        try:
+            answer = self._pool.request("GET", url)
+        except urllib3.exceptions.HTTPError as exc:
+            raise ObservationError(f"GET {url} failed: {exc}") from exc
+        if answer.status >= 500:  # noqa: PLR2004 - server errors begin there
+            raise ObservationError(f"GET {url} answered {answer.status}: {answer.data[:200]!r}")
+        if answer.status not in _OK:
+            return {"$status": answer.status}
+        text = answer.data.decode("utf-8", "replace")
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+
+    def answers(self, url: str) -> bool:
+        """Tell whether an address answers 2xx now."""
+        try:
+            return self._pool.request("GET", url, retries=False).status in _OK
+        except urllib3.exceptions.HTTPError:
+            return False
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._pool.clear()

@@ -1,0 +1,58 @@
+"""The promises by name: what each says, and the options it takes in a contract.
+
+The sentences are the users' own words (DESIGN section 3). Which of them can be judged is the business of
+`atleastonce.checks.CHECKS`; a promise without a check there is *unknown*, never kept.
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from atleastonce.durations import Duration
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A promise without options."""
+
+
+class PoisonSetAside(Options, frozen=True):
+    """`attempts`: how often a poison message is tried at the most before it is set aside."""
+
+    attempts: int = 5
+
+
+class Within(Options, frozen=True):
+    """`within`: the deadline; default 30 s on RabbitMQ, 60 s on Kafka (above the session time-out)."""
+
+    within: Duration | None = None
+
+
+class BacksOff(Options, frozen=True):
+    """The declared retries: how many `attempts`, the gaps between them, and how exact they are."""
+
+    attempts: int
+    schedule: tuple[Duration, ...]
+    jitter: float = 0.0
+    tolerance: Duration = Duration(0.05)
+
+
+@dataclass(frozen=True)
+class Promise:
+    """One promise: when it holds, in one sentence, and its options."""
+
+    holds_when: str
+    options: type[Options] = Options
+
+
+PROMISES: dict[str, Promise] = {
+    "nothing-lost": Promise("every confirmed input has its effect, or lies in the dead-letter queue, once quiet"),
+    "effects-once": Promise("however often an input is delivered, its effect is that of one delivery"),
+    "poison-set-aside": Promise("a poison message ends in the dead-letter queue, and nothing else does", PoisonSetAside),
+    "backlog-drains": Promise("what was accepted while the service was down takes effect after it starts", Within),
+    "recovers": Promise("after a cut, a broker restart or a crash the next message takes effect", Within),
+    "keeps-order": Promise("per key, effects follow the order of publication"),
+    "replays-identically": Promise("read again from offset zero, the report is byte-identical"),
+    "accepts-honestly": Promise("a 2xx answer means that the message is on the broker"),
+    "backs-off": Promise("attempts on a failing dependency follow the declared schedule, then stop", BacksOff),
+    "tells-health": Promise("the health endpoint is unhealthy exactly while the service cannot consume", Within),
+}  # fmt: skip

@@ -1,0 +1,110 @@
+"""What the relay needs to know of a protocol: where frames end, what happened in them, how to end a link.
+
+The relay itself (`relay.tcp`) moves bytes and springs traps; a `Wire` (one per relay) makes a `Codec` for each
+link, and holds what the links of one subject have in common.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Literal, NamedTuple, Protocol
+
+from atleastonce.history import Event
+
+From = Literal["subject", "broker"]
+
+COPY_HEADER = "atleastonce-copy"
+"""The header that every copy of ours carries; its value is ``<case>/<copy>``."""
+
+_UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+class Segment(NamedTuple):
+    """Bytes to pass on, whole frames only, and the protocol events that they carry."""
+
+    data: bytes
+    events: tuple[Event, ...] = ()
+
+
+class Codec(Protocol):
+    """Reads the two directions of one link."""
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether the subject consumes over this link, as far as was passed on."""
+
+    @property
+    def buried(self) -> bool:
+        """After `bury`: whether the broker has processed everything that was passed to it over this link."""
+
+    def received(self, side: From, data: bytes) -> Iterable[Segment]:
+        """Take bytes as they came, and return every frame that is complete now, in order.
+
+        Frames without events are joined. Frames that are unknown, or of an unknown version, come back
+        untouched. After `bury` only the broker's side is fed in, to learn when the link is buried.
+        """
+
+    def bury(self) -> bytes:
+        """Begin to end the link of a dead subject; return what to send to the broker for that."""
+
+    def closed(self) -> tuple[Event, ...]:
+        """Return the events that the end of the link itself means."""
+
+
+class Wire(Protocol):
+    """One protocol for all the links of one subject."""
+
+    def codec(self, link: int) -> Codec:
+        """Return a codec for a new link."""
+
+    async def farewell(self, connect: Callable[[], Awaitable["Connection"]]) -> tuple[Event, ...]:
+        """Once every link of a dead subject is buried, tell the broker that it is gone; raise TransportError.
+
+        `connect` opens a connection of our own to the broker.
+        """
+
+
+class Connection(Protocol):
+    """A connection of the relay's own to the broker."""
+
+    async def ask(self, request: bytes) -> bytes:
+        """Send one request and return the answer to it."""
+
+    def close(self) -> None:
+        """End the connection."""
+
+
+class Names:
+    """Tells which message some bytes belong to: the ids and copies of the case that runs now.
+
+    Ids are UUIDs of ours, so that finding one in a body, a key or a header is proof. Shared by the runner,
+    which fills it, and the codecs, which ask; both replace whole dicts, so no lock is needed.
+    """
+
+    def __init__(self) -> None:
+        self._case = ""
+        self._messages: dict[bytes, str] = {}
+
+    def begin(self, case: str, ids: Iterable[tuple[str, str]]) -> None:
+        """Start a case: `ids` are pairs of an id and the message it belongs to."""
+        self._messages = {value.encode(): message for value, message in ids}
+        self._case = case
+
+    def copy_header(self, copy: str) -> str:
+        """Return the value of our header for a copy of this case."""
+        return f"{self._case}/{copy}"
+
+    def copy(self, header: str | bytes | None) -> tuple[str | None, str | None]:
+        """Return message and copy for the value of our header; (None, None) for another case's or no copy."""
+        text = header.decode("utf-8", "replace") if isinstance(header, bytes) else header or ""
+        case, _, copy = text.rpartition("/")
+        return (copy.partition("#")[0], copy) if copy and case == self._case else (None, None)
+
+    def message(self, *parts: bytes) -> str | None:
+        """Return the message whose id stands in one of the parts, the earliest part first, or None."""
+        return next(self._found(parts), None)
+
+    def _found(self, parts: Iterable[bytes]) -> Iterator[str]:
+        for part in parts:
+            for match in _UUID.finditer(part):
+                if (message := self._messages.get(match.group())) is not None:
+                    yield message

@@ -1,0 +1,152 @@
+"""Record batches: what lies in them, decompressed, as the consumer will see it.
+
+Only magic 2 (since Kafka 0.11) is read; brokers since 4.0 write nothing else. Layout: kafka.apache.org,
+*Message format*. Our own reader, since kio's neither decompresses nor looks past the checksum cheaply.
+"""
+
+import struct
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, NamedTuple
+
+import cramjam
+
+_HEAD = struct.Struct(">qiibIhiqqqhii")
+_LENGTH = struct.Struct(">qi")
+_MAGIC = 2
+_MAGIC_AT = 16
+_COMPRESSION, _TRANSACTIONAL, _CONTROL = 0x07, 0x10, 0x20
+_ABORT = b"\x00\x00"
+_XERIAL = b"\x82SNAPPY\x00"
+_XERIAL_HEAD = 16
+
+
+class Record(NamedTuple):
+    """One record; a header may come more than once."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[bytes, bytes | None], ...]
+
+
+class Batch(NamedTuple):
+    """One record batch, its records still packed."""
+
+    offset: int
+    last: int
+    attributes: int
+    producer: int
+    epoch: int
+    size: int
+    packed: bytes
+
+    def records(self) -> Iterator[Record]:
+        """Yield the records; raise ValueError, LookupError or cramjam's errors where they cannot be read."""
+        data = _unpack(self.attributes & _COMPRESSION, self.packed)
+        at = 0
+        for _ in range(self.size):
+            length, at = _varint(data, at)
+            yield _record(data, at, self.offset)
+            at += length
+
+
+def batches(data: bytes) -> Iterator[Batch]:
+    """Yield the whole batches, oldest first; a broker cuts the last one off at the size asked for."""
+    start = 0
+    while len(data) - start >= _HEAD.size:
+        if data[start + _MAGIC_AT] != _MAGIC:
+            raise ValueError(f"a record batch of magic {data[start + _MAGIC_AT]}, where only 2 is known")
+        offset, length, _, _, _, attributes, last, _, _, producer, epoch, _, count = _HEAD.unpack_from(
+            data, start
+        )
+        end = start + _LENGTH.size + length
+        if end > len(data) or length < 0:
+            return
+        packed = data[start + _HEAD.size : end]
+        yield Batch(offset, offset + last, attributes, producer, epoch, count, packed)
+        start = end
+
+
+def visible(data: bytes, aborted: Collection[Any] | None) -> Iterator[Record]:
+    """Yield the records that a consumer hands to its application.
+
+    Control records are left out, and what lies in a transaction of `aborted` (pairs of ``producer_id`` and
+    ``first_offset``, which a broker sends to read_committed consumers only) is too.
+    """
+    waiting = sorted(aborted or (), key=lambda transaction: transaction.first_offset)
+    dropped: set[int] = set()
+    for batch in batches(data):
+        while waiting and waiting[0].first_offset <= batch.last:
+            dropped.add(waiting.pop(0).producer_id)
+        if batch.attributes & _CONTROL:
+            if any((record.key or b"")[2:4] == _ABORT for record in batch.records()):
+                dropped.discard(batch.producer)
+        elif not (batch.attributes & _TRANSACTIONAL and batch.producer in dropped):
+            yield from batch.records()
+
+
+def _record(data: bytes, at: int, base: int) -> Record:
+    at += 1  # attributes, unused
+    _, at = _varint(data, at)  # when, relative to the batch
+    delta, at = _varint(data, at)
+    key, at = _bytes(data, at)
+    value, at = _bytes(data, at)
+    count, at = _varint(data, at)
+    if not count:
+        return Record(base + delta, key, value, ())
+    headers = []
+    for _ in range(count):
+        name, at = _bytes(data, at)
+        content, at = _bytes(data, at)
+        headers.append((name or b"", content))
+    return Record(base + delta, key, value, tuple(headers))
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """Return the zigzag varint at that place, and the place behind it."""
+    byte = data[at]
+    at += 1
+    value, shift = byte & 0x7F, 7
+    while byte >= 0x80:  # noqa: PLR2004 - the highest bit says that more bytes follow
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+    return (value >> 1) ^ -(value & 1), at
+
+
+def _bytes(data: bytes, at: int) -> tuple[bytes | None, int]:
+    length, at = _varint(data, at)
+    if length < 0:
+        return None, at
+    end = at + length
+    if end > len(data):
+        raise ValueError(f"a field of {length} bytes reaches behind the end of its batch")
+    return data[at:end], end
+
+
+def _unpack(codec: int, packed: bytes) -> bytes:
+    if codec not in _UNPACK:
+        raise ValueError(f"compression {codec} is not one of {sorted(_UNPACK)}")
+    return _UNPACK[codec](packed)
+
+
+def _snappy(packed: bytes) -> bytes:
+    """Undo snappy, bare (librdkafka) or in the frames of xerial's snappy-java (the Java client)."""
+    if not packed.startswith(_XERIAL):
+        return bytes(cramjam.snappy.decompress_raw(packed))
+    at, parts = _XERIAL_HEAD, []
+    while at < len(packed):
+        size = int.from_bytes(packed[at : at + 4], "big")
+        parts.append(bytes(cramjam.snappy.decompress_raw(packed[at + 4 : at + 4 + size])))
+        at += 4 + size
+    return b"".join(parts)
+
+
+_UNPACK: dict[int, Callable[[bytes], bytes]] = {
+    0: lambda packed: packed,
+    1: lambda packed: bytes(cramjam.gzip.decompress(packed)),
+    2: _snappy,
+    3: lambda packed: bytes(cramjam.lz4.decompress(packed)),
+    4: lambda packed: bytes(cramjam.zstd.decompress(packed)),
+}

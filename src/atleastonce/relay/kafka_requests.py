@@ -1,0 +1,133 @@
+"""What the subject's requests mean: one reader per API, each yielding the events that the request carries."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from atleastonce.history import Event
+from atleastonce.relay.kafka_protocol import Api
+from atleastonce.relay.kafka_records import batches
+from atleastonce.relay.kafka_state import Asked, Copy, Link, Place
+
+_JOINING = 0
+
+
+def _produce(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
+    asked.answered = request.acks != 0
+    for topic in request.topic_data:
+        name = link.shared.topic(topic)
+        for part in topic.partition_data:
+            events = asked.produced.setdefault((name, part.index), [])
+            for batch in batches(part.records or b""):
+                if request.transactional_id:
+                    link.shared.transaction(request.transactional_id, batch.producer, batch.epoch)
+                for record in batch.records():
+                    message, copy = link.shared.identify(record)
+                    events.append(
+                        Event(
+                            event="produce", side="subject", message=message, copy=copy, queue=name,
+                            partition=part.index, size=len(record.value or b""),
+                        )
+                    )  # fmt: skip
+            yield from events
+
+
+def _fetch(link: Link, request: Any, asked: Asked) -> Iterator[Event]:  # noqa: ARG001 - one form for all
+    """Note from where the subject reads; a fetch session names only what changed since its last request."""
+    for topic in request.topics:
+        name = link.shared.topic(topic)
+        for part in topic.partitions:
+            link.positions[name, part.partition] = part.fetch_offset
+        if name not in link.consumed:
+            link.consumed.add(name)
+            yield Event(event="consume", side="subject", queue=name, group=link.shared.group)
+
+
+def _join(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
+    asked.group = link.shared.group = request.group_id
+    asked.static = bool(getattr(request, "group_instance_id", None))
+    # A join waits for the other members, unless the broker only has to give out a member id.
+    asked.patient = bool(request.member_id)
+    yield Event(event="join", side="subject", group=request.group_id)
+
+
+def _heartbeat(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
+    asked.group = link.shared.group = request.group_id
+    asked.static = bool(request.instance_id)
+    if request.member_epoch == _JOINING:
+        link.shared.joined(request.group_id, request.member_id, consumer_protocol=True, static=asked.static)
+        yield Event(event="join", side="subject", group=request.group_id)
+    elif request.member_epoch < _JOINING:
+        asked.leaving = [(request.group_id, request.member_id)]
+
+
+def _leave(link: Link, request: Any, asked: Asked) -> Iterator[Event]:  # noqa: ARG001 - one form for all
+    """Note who wants to leave; only the answer makes it so, since the request may be held back."""
+    identities = getattr(request, "members", None) or [request]
+    asked.leaving = [(request.group_id, each.member_id) for each in identities]
+    yield from ()
+
+
+def _commit(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
+    asked.group = request.group_id
+    for topic in request.topics:
+        name = link.shared.topic(topic)
+        for part in topic.partitions:
+            place, offset = (name, part.partition_index), part.committed_offset
+            covered = link.shared.ledger.cover(place, offset)
+            asked.covered[place] = (offset, covered)
+            yield from commits(request.group_id, place, offset, covered)
+
+
+def _txn_commit(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
+    link.shared.transaction(request.transactional_id, request.producer_id, request.producer_epoch)
+    asked.transactional = request.transactional_id
+    yield from _commit(link, request, asked)
+
+
+def _end_txn(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
+    asked.transactional, asked.commits = request.transactional_id, request.committed
+    known = link.shared.transaction(request.transactional_id, request.producer_id, request.producer_epoch)
+    note = "commit" if request.committed else "abort"
+    for copy in known.covers or [NO_COPY]:
+        yield Event(event="end-txn", side="subject", message=copy.message, copy=copy.copy, note=note)
+
+
+def _opens_txn(link: Link, request: Any, asked: Asked) -> Iterator[Event]:  # noqa: ARG001 - one form for all
+    """Note the transaction that a client begins; only brokers send the newer form, with several of them."""
+    if hasattr(request, "transactional_id"):
+        link.shared.transaction(request.transactional_id, request.producer_id, request.producer_epoch)
+    yield from ()
+
+
+def _init_producer(link: Link, request: Any, asked: Asked) -> Iterator[Event]:  # noqa: ARG001 - one form for all
+    """Forget what a new producer under an old id had open: the broker aborts it."""
+    link.shared.forsake(request.transactional_id or "")
+    yield from ()
+
+
+def commits(group: str, place: Place, offset: int, covered: list[Copy]) -> Iterator[Event]:
+    """Yield one event for every copy that a committed offset covers, or one without where it covers none."""
+    for copy in covered or [NO_COPY]:
+        yield Event(
+            event="commit", side="subject", message=copy.message, copy=copy.copy, queue=place[0],
+            partition=place[1], offset=offset, group=group,
+        )  # fmt: skip
+
+
+NO_COPY = Copy(("", -1), -1, None, None)
+
+Reader = Callable[[Link, Any, Asked], Iterator[Event]]
+
+REQUESTS: dict[int, Reader] = {
+    Api.PRODUCE: _produce,
+    Api.FETCH: _fetch,
+    Api.OFFSET_COMMIT: _commit,
+    Api.JOIN_GROUP: _join,
+    Api.LEAVE_GROUP: _leave,
+    Api.CONSUMER_GROUP_HEARTBEAT: _heartbeat,
+    Api.INIT_PRODUCER_ID: _init_producer,
+    Api.ADD_PARTITIONS_TO_TXN: _opens_txn,
+    Api.ADD_OFFSETS_TO_TXN: _opens_txn,
+    Api.TXN_OFFSET_COMMIT: _txn_commit,
+    Api.END_TXN: _end_txn,
+}

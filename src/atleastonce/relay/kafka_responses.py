@@ -1,0 +1,148 @@
+"""What the broker's answers mean: one reader per API, each yielding the events that the answer carries."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from kio.schema.errors import ErrorCode
+from msgspec.structs import replace
+
+from atleastonce.history import Event
+from atleastonce.relay.kafka_protocol import Api
+from atleastonce.relay.kafka_records import visible
+from atleastonce.relay.kafka_requests import NO_COPY, commits
+from atleastonce.relay.kafka_state import Asked, Copy, Link
+
+_WRITTEN = {ErrorCode.none, ErrorCode.duplicate_sequence_number}
+"""A duplicate sequence number says that an idempotent producer's batch lies there already."""
+
+
+def _metadata(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:  # noqa: ARG001 - one form for all
+    """Learn which id stands for which topic."""
+    for topic in answer.topics:
+        if topic.name and getattr(topic, "topic_id", None):
+            link.shared.topics[topic.topic_id] = topic.name
+    yield from ()
+
+
+def _produced(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:
+    for topic in answer.responses:
+        name = link.shared.topic(topic)
+        for part in topic.partition_responses:
+            ok = part.error_code in _WRITTEN
+            note = "" if part.error_code == ErrorCode.none else part.error_code.name
+            for index, event in enumerate(asked.produced.get((name, part.index), ())):
+                offset = part.base_offset + index if ok and part.base_offset >= 0 else -1
+                yield replace(event, event="confirm", side="broker", offset=offset, ok=ok, note=note)
+
+
+def _fetched(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:  # noqa: ARG001 - one form for all
+    """Yield what the subject gets to see; a batch may begin before the offset that was asked for."""
+    for topic in answer.responses:
+        name = link.shared.topic(topic)
+        for part in topic.partitions:
+            place = (name, part.partition_index)
+            start = link.positions.get(place, 0)
+            for record in visible(part.records or b"", part.aborted_transactions):
+                if record.offset < start:
+                    continue
+                message, copy = link.shared.identify(record)
+                if message is not None:
+                    link.shared.ledger.fetched([Copy(place, record.offset, message, copy)])
+                yield Event(
+                    event="fetch", side="broker", message=message, copy=copy, queue=name, partition=place[1],
+                    offset=record.offset, group=link.shared.group, size=len(record.value or b""),
+                )  # fmt: skip
+
+
+def _joined(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:
+    """Remember the member; one that was only given an id so far keeps its group waiting just the same."""
+    if answer.error_code in {ErrorCode.none, ErrorCode.member_id_required}:
+        link.shared.joined(asked.group, answer.member_id, consumer_protocol=False, static=asked.static)
+    yield from ()
+
+
+def _heartbeat(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:
+    if answer.error_code == ErrorCode.none and not asked.leaving:
+        member = answer.member_id or ""
+        link.shared.joined(asked.group, member, consumer_protocol=True, static=asked.static)
+    yield from _left(link, answer, asked)
+
+
+def _left(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:
+    if answer.error_code == ErrorCode.none:
+        for gone in asked.leaving:
+            link.shared.members.pop(gone, None)
+    yield from ()
+
+
+def _committed(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:
+    """Say which copies the commit settled; those of a refused one are uncovered again."""
+    for place, error in _errors(link, answer):
+        offset, covered = asked.covered.pop(place, (-1, []))
+        ok = error == ErrorCode.none
+        if not ok:
+            link.shared.ledger.fetched(covered)
+        for event in commits(asked.group, place, offset, covered):
+            yield _response(event, "commit", ok=ok, settles=ok, note="" if ok else error.name)
+
+
+def _txn_committed(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:
+    """Put what is covered under its transaction: the offsets count once that commits."""
+    transaction = link.shared.transactions.get(asked.transactional)
+    for place, error in _errors(link, answer):
+        offset, covered = asked.covered.pop(place, (-1, []))
+        ok = error == ErrorCode.none
+        if ok and transaction is not None:
+            transaction.covers += covered
+        else:
+            link.shared.ledger.fetched(covered)
+        for event in commits(asked.group, place, offset, covered):
+            yield _response(event, "commit", ok=ok, note="in a transaction" if ok else error.name)
+
+
+def _ended_txn(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:
+    ok = answer.error_code == ErrorCode.none
+    known = link.shared.transactions.get(asked.transactional)
+    covers = known.covers if known else []
+    note = ("commit" if asked.commits else "abort") if ok else answer.error_code.name
+    for copy in covers or [NO_COPY]:
+        event = Event(
+            event="end-txn",
+            message=copy.message,
+            copy=copy.copy,
+            queue=copy.place[0],
+            partition=copy.place[1],
+        )
+        yield _response(event, "end-txn", ok=ok, settles=ok and asked.commits, note=note)
+    if ok and not asked.commits:
+        link.shared.forsake(asked.transactional)
+    elif ok:
+        link.shared.transactions.pop(asked.transactional, None)
+
+
+def _errors(link: Link, answer: Any) -> Iterator[tuple[tuple[str, int], ErrorCode]]:
+    for topic in answer.topics:
+        name = link.shared.topic(topic)
+        for part in topic.partitions:
+            yield (name, part.partition_index), part.error_code
+
+
+def _response(event: Event, of: str, *, ok: bool, settles: bool = False, note: str) -> Event:
+    """Return the answer to what an event was about; without a message of ours nothing is settled."""
+    settles = settles and event.message is not None
+    return replace(event, event="response", side="broker", of=of, ok=ok, settles=settles, note=note)
+
+
+Reader = Callable[[Link, Any, Asked], Iterator[Event]]
+
+RESPONSES: dict[int, Reader] = {
+    Api.METADATA: _metadata,
+    Api.PRODUCE: _produced,
+    Api.FETCH: _fetched,
+    Api.OFFSET_COMMIT: _committed,
+    Api.JOIN_GROUP: _joined,
+    Api.LEAVE_GROUP: _left,
+    Api.CONSUMER_GROUP_HEARTBEAT: _heartbeat,
+    Api.TXN_OFFSET_COMMIT: _txn_committed,
+    Api.END_TXN: _ended_txn,
+}

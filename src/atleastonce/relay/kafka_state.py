@@ -1,0 +1,136 @@
+"""What the relay remembers of one subject on Kafka: per link, and for all its links together."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from atleastonce.history import Event
+from atleastonce.relay.codec import COPY_HEADER, Names
+from atleastonce.relay.kafka_records import Record
+
+Place = tuple[str, int]
+"""A topic and a partition of it."""
+
+_HEADER = COPY_HEADER.encode()
+
+
+class Copy(NamedTuple):
+    """A copy of ours in the log, at its place and offset."""
+
+    place: Place
+    offset: int
+    message: str | None
+    copy: str | None
+
+
+class Ledger:
+    """The copies of ours that the subject fetched and has not covered by a committed offset.
+
+    Groups are not told apart: a subject with two groups on one topic covers a copy with the first commit.
+    """
+
+    def __init__(self) -> None:
+        self._fetched: dict[Place, dict[int, Copy]] = {}
+
+    def fetched(self, copies: Iterable[Copy]) -> None:
+        """Note copies that went to the subject, or that its commit did not settle after all."""
+        for copy in copies:
+            self._fetched.setdefault(copy.place, {})[copy.offset] = copy
+
+    def cover(self, place: Place, offset: int) -> list[Copy]:
+        """Take out and return the copies below an offset, oldest first."""
+        fetched = self._fetched.get(place, {})
+        return [fetched.pop(each) for each in sorted(o for o in fetched if o < offset)]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of a group, as the relay saw it join; a static one is taken over, not replaced."""
+
+    consumer_protocol: bool = False
+    static: bool = False
+
+
+@dataclass
+class Transaction:
+    """An open transaction, and the copies that it covers once it commits."""
+
+    producer: int
+    epoch: int
+    covers: list[Copy] = field(default_factory=list)
+
+
+@dataclass
+class Shared:
+    """What all the links of one subject have in common."""
+
+    names: Names
+    topics: dict[UUID, str] = field(default_factory=dict)
+    group: str = ""
+    members: dict[tuple[str, str], Member] = field(default_factory=dict)
+    transactions: dict[str, Transaction] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
+
+    def topic(self, entity: Any) -> str:
+        """Return the topic that a part of a payload is about, by name or, in newer versions, by id.
+
+        Raise LookupError for an id that no Metadata answer named.
+        """
+        name = getattr(entity, "name", None) or getattr(entity, "topic", None)
+        if name is None and (name := self.topics.get(entity.topic_id)) is None:
+            raise LookupError(f"topic id {entity.topic_id} was never named")
+        return str(name)
+
+    def transaction(self, name: str, producer: int, epoch: int) -> Transaction:
+        """Return the transaction that is open under this id, opening it where none is."""
+        known = self.transactions.setdefault(name, Transaction(producer, epoch))
+        known.producer, known.epoch = producer, epoch
+        return known
+
+    def joined(self, group: str, member: str, *, consumer_protocol: bool, static: bool) -> None:
+        """Note a member of a group; one without an id yet is none."""
+        if member:
+            self.members[group, member] = Member(consumer_protocol, static)
+
+    def forsake(self, name: str) -> None:
+        """Give back what a transaction covered that will never commit."""
+        if (gone := self.transactions.pop(name, None)) is not None:
+            self.ledger.fetched(gone.covers)
+
+    def identify(self, record: Record) -> tuple[str | None, str | None]:
+        """Return message and copy of a record: by our header, else by an id of ours in what it says."""
+        for name, content in record.headers:
+            if name == _HEADER:
+                message, copy = self.names.copy(content)
+                if copy is not None:
+                    return message, copy
+        contents = (content for _, content in record.headers)
+        parts = (record.value, record.key, *contents)
+        return self.names.message(*(part for part in parts if part)), None
+
+
+@dataclass
+class Asked:
+    """A request that is on its way, and what is needed of it to understand the answer."""
+
+    api: int
+    version: int
+    patient: bool = False
+    answered: bool = True
+    group: str = ""
+    transactional: str = ""
+    static: bool = False
+    commits: bool = False
+    leaving: list[tuple[str, str]] = field(default_factory=list)
+    produced: dict[Place, list[Event]] = field(default_factory=dict)
+    covered: dict[Place, tuple[int, list[Copy]]] = field(default_factory=dict)
+
+
+@dataclass
+class Link:
+    """What is remembered of one connection."""
+
+    shared: Shared
+    consumed: set[str] = field(default_factory=set)
+    positions: dict[Place, int] = field(default_factory=dict)

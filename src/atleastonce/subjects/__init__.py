@@ -1,0 +1,1 @@
+"""Starts, stops, kills and restarts the service under test."""

@@ -1,0 +1,108 @@
+"""A service under test that is a process: own group, output kept in a log, restarted with the same data."""
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from atleastonce.errors import ServiceError
+
+_TAIL_LINES = 8
+
+
+class ProcessSubject:
+    """One service, started and ended as often as a schedule asks for.
+
+    `command` is split like a shell splits words, and run without a shell. Everything it and its children write
+    goes to `log`, which grows over restarts.
+    """
+
+    def __init__(self, name: str, command: str, environment: Mapping[str, str], log: Path, cwd: Path) -> None:
+        self.name = name
+        self.log = log
+        self._words = shlex.split(command)
+        self._command = command
+        self._environment = dict(environment)
+        self._cwd = cwd
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start the process; raise ServiceError where that fails."""
+        with self.log.open("ab") as log:
+            try:
+                self._process = subprocess.Popen(
+                    self._words,
+                    env=self._environment,
+                    cwd=self._cwd,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,  # a group of its own, so that its children die with it
+                )
+            except OSError as exc:
+                raise ServiceError(
+                    f"cannot start {self.name} with {self._command!r}: {exc.strerror}: {exc.filename or self._words[0]}; "
+                    "the command is run without a shell, from the folder of the contract"
+                ) from exc
+
+    def kill(self) -> None:
+        """SIGKILL the whole group, and return at once."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def wait(self, within: float) -> None:
+        """Wait until a killed process is gone; raise ServiceError after `within` seconds."""
+        if self._process is not None:
+            try:
+                self._process.wait(within)
+            except subprocess.TimeoutExpired as exc:
+                raise ServiceError(
+                    f"{self.name} (pid {self._process.pid}) is still there {within} s after a kill"
+                ) from exc
+
+    def stop(self, within: float = 5.0) -> None:
+        """Ask it to stop (SIGTERM), wait `within` seconds, then kill what is left of the group."""
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(within)
+        self.kill()
+        self._process.wait()
+
+    def describe_exit(self) -> str:
+        """Say how it ended, with the end of its log."""
+        code = self._process.poll() if self._process is not None else None
+        how = "it was never started" if code is None else f"it ended with exit code {code}"
+        return f"{how}; the end of its log:\n{self.tail()}"
+
+    def tail(self) -> str:
+        """Return the last lines of the log, indented."""
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        lines = text.splitlines()[-_TAIL_LINES:] or ["(it wrote nothing)"]
+        return "\n".join(f"    {line}" for line in lines)
+
+
+def own_environment() -> dict[str, str]:
+    """Return our environment, in which ``python`` is the one that runs us unless a virtual one is active.
+
+    So a contract's ``python -m …`` finds what is installed beside atleastonce, also where the virtual
+    environment's program was called without activating it.
+    """
+    environment = dict(os.environ)
+    if "VIRTUAL_ENV" not in environment:
+        here = str(Path(sys.executable).parent)
+        environment["PATH"] = os.pathsep.join((here, environment.get("PATH", os.defpath)))
+    environment.setdefault("PYTHONUNBUFFERED", "1")
+    return environment

@@ -1,0 +1,82 @@
+"""Talks to a broker on our own behalf: one namespace per lane, publishing with confirms, reading what came out.
+
+Two implementations of one `Namespace`: `transports.rabbitmq` (a virtual host) and `transports.kafka` (topic and
+group names). Both translate their client's exceptions into `TransportError` in one table each.
+"""
+
+from collections.abc import Collection, Mapping
+from types import TracebackType
+from typing import Any, NamedTuple, Protocol, Self
+
+
+class Envelope(NamedTuple):
+    """One copy of a message, ready to send."""
+
+    body: bytes | None
+    properties: Mapping[str, str] = {}
+    headers: Mapping[str, str] = {}
+    key: str | None = None
+
+
+class Receipt(NamedTuple):
+    """What the broker said to a publication; only a confirmed copy is owed an effect."""
+
+    confirmed: bool
+    partition: int = -1
+    offset: int = -1
+    note: str = ""
+
+
+class Letter(NamedTuple):
+    """A message as it lay on the broker: an output or a dead letter."""
+
+    queue: str
+    body: bytes | None
+    properties: Mapping[str, Any] = {}
+    headers: Mapping[str, Any] = {}
+    key: str | None = None
+
+
+class Subscription(NamedTuple):
+    """A queue (or topic, in a consumer group) that the subject consumes from."""
+
+    queue: str
+    group: str = ""
+
+
+class Namespace(Protocol):
+    """One lane's part of a broker; removed when the context ends. Not thread-safe: one lane, one thread.
+
+    Every method raises TransportError where the broker does not do as asked.
+    """
+
+    name: str
+
+    def placeholders(self, host: str, port: int) -> dict[str, str]:
+        """Return what the contract's placeholders stand for, when the broker is reached at that address.
+
+        RabbitMQ: ``amqp_url``. Kafka: ``kafka_bootstrap``, ``group`` and ``topic:NAME`` for each topic.
+        """
+
+    def prepare(self) -> None:
+        """Once the subject has declared its topology: check that what the contract names exists."""
+
+    def publish(self, envelope: Envelope) -> Receipt:
+        """Send one copy to the contract's input, and wait for the broker's confirm."""
+
+    def outputs(self) -> list[Letter]:
+        """Take everything that lies in the contract's output queues now, oldest first per queue."""
+
+    def dead_letters(self) -> list[Letter]:
+        """Take everything that lies in the contract's dead-letter queue now."""
+
+    def depth(self, subscriptions: Collection[Subscription]) -> int:
+        """Count what still waits for the subject there, as the broker knows it at this moment."""
+
+    def __enter__(self) -> Self:
+        """Create the namespace."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Remove the namespace and close what was opened."""

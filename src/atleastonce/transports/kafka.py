@@ -1,0 +1,201 @@
+"""Kafka for one lane: topics and a group of its own, confirmed publishing, reading what came out."""
+
+import time
+from collections.abc import Collection, Iterable
+from types import TracebackType
+from typing import Self
+
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]  # documented
+
+from atleastonce.contract import Contract
+from atleastonce.errors import TransportError
+from atleastonce.transports import Envelope, Letter, Receipt, Subscription
+from atleastonce.transports.kafka_client import (
+    BASE,
+    CONSUMER,
+    PRODUCER,
+    REFUSED,
+    WITHIN,
+    Place,
+    echo,
+    letter,
+    produced,
+    read,
+    settle,
+    translated,
+)
+
+__all__ = ["KafkaNamespace", "echo"]
+
+_PAUSE = 0.01
+
+
+class KafkaNamespace:
+    """Topics ``<name>.<NAME>`` for each NAME that the contract gives, and the group ``<name>.group``.
+
+    A topic that the contract names without defining it is the subject's own and keeps its name.
+    """
+
+    def __init__(self, bootstrap: str, name: str, contract: Contract) -> None:
+        self.name = name
+        self.group = f"{name}.group"
+        self.topics = {topic: f"{name}.{topic}" for topic in contract.topics}
+        self._contract = contract
+        self._servers = {"bootstrap.servers": bootstrap}
+        self._groups = {self.group}
+        self._reader: Consumer | None = None
+        self._done: dict[Place, int] = {}
+
+    def __enter__(self) -> Self:
+        self._admin = AdminClient({**BASE, **self._servers})
+        # Now, since the producer id takes the library half a second, which passes while the subject starts.
+        self._producer = Producer({**PRODUCER, **self._servers})
+        wanted = [
+            NewTopic(self.topics[name], num_partitions=topic.partitions)
+            for name, topic in self._contract.topics.items()
+        ]
+        with translated(f"create the topics {', '.join(self.topics.values())}"):
+            settle(self._admin.create_topics(wanted) if wanted else {})
+            for topic in wanted:
+                self.settle_leaders(topic.topic, topic.num_partitions)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._reader is not None:
+            self._reader.close()
+        gone = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.GROUP_ID_NOT_FOUND}
+        # A group whose member is still there expires by itself, once its topics are gone.
+        gone |= {KafkaError.NON_EMPTY_GROUP}
+        with translated(f"remove the topics and groups of {self.name}"):
+            topics = list(self.topics.values())
+            settle(self._admin.delete_topics(topics) if topics else {}, gone)
+            settle(self._admin.delete_consumer_groups(list(self._groups)), gone)
+
+    def placeholders(self, host: str, port: int) -> dict[str, str]:
+        """Return ``kafka_bootstrap``, ``group`` and ``topic:NAME`` for each topic of the contract."""
+        named = {f"topic:{name}": topic for name, topic in self.topics.items()}
+        return {"kafka_bootstrap": f"{host}:{port}", "group": self.group, **named}
+
+    def prepare(self) -> None:
+        """Check that the topics which the contract names exist, and from where outputs are read."""
+        output = self._contract.output
+        for topic in (*output.topics, output.dead_letters, self._contract.input.topic):
+            if topic:
+                self._partitions(self._real(topic))
+
+    def publish(self, envelope: Envelope) -> Receipt:
+        """Produce one copy to the input topic, and wait for its delivery report."""
+        topic = self._real(self._contract.input.topic)
+        with translated(f"publish to the topic {topic}"):
+            report = produced(self._producer, topic, envelope)
+        error = report.error()
+        if error is None:
+            return Receipt(confirmed=True, partition=report.partition() or 0, offset=report.offset() or 0)
+        if error.code() in REFUSED:
+            return Receipt(confirmed=False, note=f"{error.name()} {error.str()}")
+        raise TransportError(f"cannot publish to the topic {topic}: {error.name()} {error.str()}")
+
+    def outputs(self) -> list[Letter]:
+        """Take what lies in the output topics up to their ends now."""
+        return self._take(self._contract.output.topics)
+
+    def dead_letters(self) -> list[Letter]:
+        """Take what lies in the dead-letter topic up to its end now."""
+        name = self._contract.output.dead_letters
+        return self._take((name,)) if name else []
+
+    def depth(self, subscriptions: Collection[Subscription]) -> int:
+        """Count the offsets between what the groups have committed and the ends of their topics.
+
+        Markers of transactions count too (1 each). A subscription without a group, or whose group nobody ever
+        joined, counts nothing; a group that committed nothing yet has everything before it.
+        """
+        return sum(self._lag(s.group, self._real(s.queue)) for s in set(subscriptions) if s.group)
+
+    # -- the pieces
+
+    def _real(self, topic: str) -> str:
+        """Return the name on the broker of a topic that the contract, or an event, names."""
+        return self.topics.get(topic, topic)
+
+    def _take(self, topics: Iterable[str]) -> list[Letter]:
+        names = {self._real(topic): topic for topic in topics}
+        with translated(f"read the topics {', '.join(names)}"):
+            places = [place for topic in names for place in self._partitions(topic)]
+            ends = self._ends(places, IsolationLevel.READ_COMMITTED)
+            due = {place: end for place, end in ends.items() if end > self._done.get(place, 0)}
+            if not due:
+                return []
+            if self._reader is None:
+                self._reader = Consumer({**CONSUMER, **self._servers})
+            messages = read(self._reader, due, self._done)
+        messages.sort(key=lambda message: (message.topic(), message.partition(), message.offset()))
+        return [letter(names[str(message.topic())], message) for message in messages]
+
+    def _lag(self, group: str, topic: str) -> int:
+        self._groups.add(group)
+        with translated(f"read how far the group {group} is on the topic {topic}"):
+            places = self._partitions(topic)
+            ends = self._ends(places, IsolationLevel.READ_UNCOMMITTED)
+            committed = self._committed(group, places)
+            if not committed and not self._exists(group):
+                return 0
+            return sum(max(0, end - committed.get(place, 0)) for place, end in ends.items())
+
+    def _committed(self, group: str, places: list[Place]) -> dict[Place, int]:
+        """Return the offsets that the group has committed; none for a partition without."""
+        request = ConsumerGroupTopicPartitions(group, [TopicPartition(*place) for place in places])
+        answers = self._admin.list_consumer_group_offsets([request], request_timeout=WITHIN)
+        try:
+            offsets = answers[group].result(WITHIN).topic_partitions
+        except KafkaException as exc:
+            if exc.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return {}
+            raise
+        return {(each.topic, each.partition): each.offset for each in offsets if each.offset >= 0}
+
+    def _exists(self, group: str) -> bool:
+        answers = self._admin.describe_consumer_groups([group], request_timeout=WITHIN)
+        try:
+            return bool(answers[group].result(WITHIN).state != ConsumerGroupState.DEAD)
+        except KafkaException as exc:
+            if exc.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return False
+            raise
+
+    def _ends(self, places: list[Place], isolation: IsolationLevel) -> dict[Place, int]:
+        """Return the offset behind the last record; with READ_COMMITTED, the last decided one."""
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        asked = {TopicPartition(*place): latest for place in places}
+        answers = self._admin.list_offsets(asked, isolation_level=isolation, request_timeout=WITHIN)
+        return {(each.topic, each.partition): f.result(WITHIN).offset for each, f in answers.items()}
+
+    def _partitions(self, topic: str) -> list[Place]:
+        with translated(f"find the topic {topic}"):
+            found = self._admin.list_topics(topic, timeout=WITHIN).topics[topic]
+            if found.error is not None:
+                raise KafkaException(found.error)
+        return [(topic, partition) for partition in found.partitions]
+
+    def settle_leaders(self, topic: str, partitions: int) -> None:
+        """Wait until the broker names a leader for every partition: creation is asynchronous."""
+        until = time.monotonic() + WITHIN
+        while time.monotonic() < until:
+            found = self._admin.list_topics(topic, timeout=WITHIN).topics[topic]
+            led = [each for each in found.partitions.values() if each.leader >= 0 and not each.error]
+            if found.error is None and len(led) == partitions:
+                return
+            time.sleep(_PAUSE)
+        raise TimeoutError(f"the topic {topic} has no leaders after {WITHIN:g} s")

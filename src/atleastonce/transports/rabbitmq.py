@@ -1,0 +1,209 @@
+"""RabbitMQ for one lane: a virtual host of its own, confirmed publishing, reading what came out."""
+
+import contextlib
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote, urlsplit
+
+import pika
+import pika.exceptions
+import urllib3
+
+from atleastonce.contract import Contract
+from atleastonce.errors import ContractError, TransportError
+from atleastonce.transports import Envelope, Letter, Receipt, Subscription
+
+_TRANSLATED = (pika.exceptions.AMQPError, urllib3.exceptions.HTTPError, OSError)
+_NOT_FOUND = 404
+_HTTP_ERROR = 400
+
+
+@contextlib.contextmanager
+def _translated(attempt: str) -> Iterator[None]:
+    """Raise every foreign exception as a TransportError that says what was attempted."""
+    try:
+        yield
+    except _TRANSLATED as exc:
+        raise TransportError(f"cannot {attempt}: {type(exc).__name__} {exc}".rstrip()) from exc
+
+
+class RabbitmqNamespace:
+    """A virtual host, or the one in the broker's URL where there is no management interface to make one."""
+
+    def __init__(self, url: str, management_url: str | None, name: str, contract: Contract) -> None:
+        self._split = urlsplit(url)
+        self._management = Management(management_url) if management_url else None
+        self.name = name if self._management else (self._split.path.lstrip("/") or "/")
+        self._contract = contract
+        self._opened: (
+            tuple[pika.BlockingConnection, pika.adapters.blocking_connection.BlockingChannel] | None
+        ) = None
+
+    def __enter__(self) -> Self:
+        if self._management:
+            self._management.create_vhost(self.name, self._split.username or "guest")
+            if self._contract.broker.definitions:
+                self._management.import_definitions(self.name, Path(self._contract.broker.definitions))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._drop()
+        if self._management:
+            self._management.delete_vhost(self.name)
+
+    def placeholders(self, host: str, port: int) -> dict[str, str]:
+        """Return ``amqp_url``, and the queue type that the run uses."""
+        login = f"{self._split.username or 'guest'}:{self._split.password or 'guest'}"
+        return {
+            "amqp_url": f"amqp://{login}@{host}:{port}/{quote(self.name, safe='')}",
+            "queue_type": self._contract.broker.queue_type,
+        }
+
+    def prepare(self) -> None:
+        """Check that the queues which the contract names were declared by the subject."""
+        entry, output = self._contract.input, self._contract.output
+        named = [("input.queue", entry.queue), ("output.dead_letters", output.dead_letters)]
+        for key, queue in (*named, *(("output.queues", queue) for queue in output.queues)):
+            if queue and self._count(queue) is None:
+                raise ContractError(
+                    f"{key}: the queue {queue!r} does not exist after the service got ready; "
+                    "name one that the service declares, or declare it in broker.definitions"
+                )
+
+    def publish(self, envelope: Envelope) -> Receipt:
+        """Publish one persistent copy, mandatory, and wait for the confirm."""
+        entry = self._contract.input
+        properties = pika.BasicProperties(
+            headers=dict(envelope.headers), delivery_mode=2, **envelope.properties
+        )
+        with _translated("publish to the input"):
+            try:
+                self._channel().basic_publish(
+                    entry.exchange,
+                    entry.routing_key or entry.queue,
+                    envelope.body or b"",
+                    properties,
+                    mandatory=True,
+                )
+            except pika.exceptions.UnroutableError:
+                return Receipt(confirmed=False, note="unroutable")
+            except pika.exceptions.NackError:
+                return Receipt(confirmed=False, note="refused by the broker")
+        return Receipt(confirmed=True)
+
+    def outputs(self) -> list[Letter]:
+        """Take what lies in the output queues."""
+        return [letter for queue in self._contract.output.queues for letter in self._take(queue)]
+
+    def dead_letters(self) -> list[Letter]:
+        """Take what lies in the dead-letter queue."""
+        queue = self._contract.output.dead_letters
+        return list(self._take(queue)) if queue else []
+
+    def depth(self, subscriptions: Collection[Subscription]) -> int:
+        """Count the ready messages by passive declaration: the management interface is seconds behind."""
+        return sum(self._count(queue) or 0 for queue in {s.queue for s in subscriptions})
+
+    def _take(self, queue: str) -> Iterator[Letter]:
+        with _translated(f"read the queue {queue!r}"):
+            while True:
+                method, properties, body = self._channel().basic_get(queue, auto_ack=True)
+                if method is None:
+                    return
+                fields = {k: v for k, v in vars(properties).items() if v is not None and k != "headers"}
+                yield Letter(queue, body, fields, properties.headers or {}, method.routing_key)
+
+    def _count(self, queue: str) -> int | None:
+        """Return how many messages are ready in a queue, or None where there is no such queue."""
+        with _translated(f"read the depth of the queue {queue!r}"):
+            try:
+                return int(self._channel().queue_declare(queue, passive=True).method.message_count)
+            except pika.exceptions.ChannelClosedByBroker as exc:
+                self._drop()
+                if exc.reply_code == _NOT_FOUND:
+                    return None
+                raise
+
+    def _channel(self) -> pika.adapters.blocking_connection.BlockingChannel:
+        if self._opened is None or not self._opened[1].is_open:
+            self._drop()
+            connection = pika.BlockingConnection(self._parameters())
+            channel = connection.channel()
+            channel.confirm_delivery()
+            self._opened = (connection, channel)
+        return self._opened[1]
+
+    def _parameters(self) -> pika.ConnectionParameters:
+        credentials = pika.PlainCredentials(self._split.username or "guest", self._split.password or "guest")
+        return pika.ConnectionParameters(
+            self._split.hostname or "127.0.0.1",
+            self._split.port or 5672,
+            self.name,
+            credentials,
+            heartbeat=0,  # a lane may be silent for as long as a subject starts; nobody would answer
+            blocked_connection_timeout=10,
+            socket_timeout=5,
+        )
+
+    def _drop(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            with contextlib.suppress(*_TRANSLATED):  # it is gone either way
+                opened[0].close()
+
+
+class Management:
+    """The management interface, for what AMQP cannot do: virtual hosts and definitions."""
+
+    def __init__(self, url: str) -> None:
+        split = urlsplit(url)
+        self._base = f"{split.scheme}://{split.hostname}:{split.port}/api"
+        login = f"{split.username or 'guest'}:{split.password or 'guest'}"
+        self._headers = {**urllib3.make_headers(basic_auth=login), "content-type": "application/json"}
+        self._pool = urllib3.PoolManager(retries=False, timeout=10.0)
+
+    def create_vhost(self, name: str, user: str) -> None:
+        """Create a virtual host that this user may do everything in."""
+        vhost = quote(name, safe="")
+        self._request("PUT", f"vhosts/{vhost}", b"{}")
+        self._request(
+            "PUT", f"permissions/{vhost}/{quote(user)}", b'{"configure":".*","write":".*","read":".*"}'
+        )
+
+    def delete_vhost(self, name: str) -> None:
+        """Remove a virtual host and everything in it; file handles are what runs out otherwise."""
+        self._request("DELETE", f"vhosts/{quote(name, safe='')}")
+
+    def import_definitions(self, vhost: str, path: Path) -> None:
+        """Declare the topology of a definitions file in a virtual host."""
+        try:
+            body = path.read_bytes()
+        except OSError as exc:
+            raise ContractError(f"broker.definitions: cannot read {path}: {exc.strerror}") from exc
+        self._request("POST", f"definitions/{quote(vhost, safe='')}", body)
+
+    def _request(self, method: str, path: str, body: bytes | None = None) -> None:
+        with _translated(f"{method} /api/{path} of the management interface"):
+            answer = self._pool.request(method, f"{self._base}/{path}", body=body, headers=self._headers)
+        if answer.status >= _HTTP_ERROR:
+            text = answer.data.decode(errors="replace")[:200]
+            raise TransportError(
+                f"the management interface answered {answer.status} to {method} /api/{path}: {text}"
+            )
+
+
+def echo(url: str) -> None:
+    """Publish one message to a queue of our own, receive it and acknowledge it; raise TransportError."""
+    with _translated("send a message through the broker"):
+        connection = pika.BlockingConnection(pika.URLParameters(url))
+        channel = connection.channel()
+        channel.confirm_delivery()
+        queue = channel.queue_declare("", exclusive=True).method.queue
+        channel.basic_publish("", queue, b"canary", mandatory=True)
+        method, _, _ = channel.basic_get(queue)
+        channel.basic_ack(method.delivery_tag)
+        connection.close()

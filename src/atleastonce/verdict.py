@@ -1,0 +1,58 @@
+"""A verdict says of one promise, on one schedule or over a run: kept, broken or unknown, with evidence."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+Outcome = Literal["kept", "broken", "unknown"]
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What a history says of one promise.
+
+    `reason` is one sentence, for every outcome. `occasion` is False where the schedule never gave the promise
+    an occasion to be broken: such an unknown says nothing, and counts nowhere. `evidence` are the differences
+    that broke it, a line each; `blamed` the messages they belong to, as far as that could be told.
+    """
+
+    promise: str
+    outcome: Outcome
+    reason: str
+    occasion: bool = True
+    evidence: tuple[str, ...] = ()
+    blamed: tuple[str, ...] = ()
+
+
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdicts of one promise over a run, counted."""
+
+    kept: int = 0
+    broken: int = 0
+    unknown: int = 0
+    reasons: dict[str, int] = {}
+
+    @property
+    def outcome(self) -> Outcome:
+        """Broken if any is; else unknown if none was kept or more than 1 in 100 were unknown; else kept.
+
+        An unknown is a schedule that could not be judged, for a reason that is reported; a verdict over the
+        run must not rest on many of them.
+        """
+        if self.broken:
+            return "broken"
+        return "unknown" if not self.kept or self.unknown * 100 > self.kept + self.unknown else "kept"
+
+
+def tally(verdicts: Iterable[Verdict]) -> Tally:
+    """Count the verdicts of one promise that had an occasion; `reasons` counts why the unknown ones are."""
+    counted: Counter[Outcome] = Counter()
+    reasons: Counter[str] = Counter()
+    for verdict in (each for each in verdicts if each.occasion):
+        counted[verdict.outcome] += 1
+        if verdict.outcome == "unknown":
+            reasons[verdict.reason] += 1
+    return Tally(
+        kept=counted["kept"], broken=counted["broken"], unknown=counted["unknown"], reasons=dict(reasons)
+    )
