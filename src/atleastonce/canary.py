@@ -8,7 +8,7 @@ time: on a machine starved of processor time it is late too, and the verdict is 
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from atleastonce.errors import BrokerError
 from atleastonce.transports import kafka, rabbitmq
@@ -24,11 +24,11 @@ def command(kind: str, *address: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "atleastonce.canary", kind, *address)
 
 
-def measure(words: Sequence[str], within: float) -> float | None:
+def measure(words: Sequence[str], environment: Mapping[str, str], within: float) -> float | None:
     """Run the canary and return the seconds it took, or None where it was not back in time, or failed."""
     began = time.monotonic()
     try:
-        done = subprocess.run(words, capture_output=True, timeout=within, check=False)
+        done = subprocess.run(words, capture_output=True, timeout=within, check=False, env=environment)
     except subprocess.TimeoutExpired:
         return None
     return time.monotonic() - began if done.returncode == 0 else None

@@ -164,8 +164,10 @@ def parse(rows: Iterable[bytes]) -> History:
                 observations.append(_observation.decode(row))
             else:
                 events.append(_event.decode(row))
-        except msgspec.DecodeError as exc:
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise msgspec.DecodeError(f"line {number}: {exc}") from exc
     if header is None:
         raise msgspec.DecodeError("it is empty")
+    if header.format != FORMAT:
+        raise msgspec.DecodeError(f"it has format {header.format}, this version reads format {FORMAT}")
     return History(header=header, events=tuple(events), observations=tuple(observations))

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from atleastonce import templates
@@ -44,7 +43,7 @@ class Site:
 
 
 class Lane:
-    """One subject behind its relay; a context manager. Used by one thread; its relay has one more."""
+    """One subject behind its relay, between `open` and `close`. Used by one thread; its relay has one more."""
 
     def __init__(self, site: Site, name: str) -> None:
         services = site.contract.contract.all_services
@@ -60,7 +59,8 @@ class Lane:
         self._stack = ExitStack()
         self.cast: Cast
 
-    def __enter__(self) -> Self:
+    def open(self) -> Self:
+        """Make the namespace, start relay and subject, and wait until it is ready; raise AtLeastOnceError."""
         with ExitStack() as stack:
             stack.callback(self._observer.close)
             self.namespace = stack.enter_context(self.site.namespace(self.name))
@@ -70,15 +70,14 @@ class Lane:
             (directory / "data").mkdir()
             self.runtime = self._runtime(directory)
             self.subject = self._make_subject(directory, self.service)
-            stack.callback(self.subject.stop)
+            stack.callback(self._end_subject)
             self.start()
             self.namespace.prepare()
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """End the subject and the relay, and remove the namespace; a lane is closed once."""
         self._stack.close()
 
     # -- one case
@@ -161,6 +160,11 @@ class Lane:
         """After a kill: wait for the process to be gone, and end its links in order."""
         self.subject.wait(10.0)
         self.relay.bury()
+
+    def _end_subject(self) -> None:
+        """End the subject for good: nobody looks at what it leaves, so it need not be asked first."""
+        self.subject.kill()
+        self.subject.wait(10.0)
 
     def _ready_or_over(self) -> bool:
         if self.site.stop.is_set() or not self.subject.alive:

@@ -28,7 +28,7 @@ class Lifetime:
     """One run: a token, a temporary directory, and the promise that whatever carries the token goes away.
 
     Assumes that children are started with `environment` and containers with `labels`. Processes that *fork*
-    from us without starting a program are not reached, and keep the watchdog waiting. Cost: one small process.
+    from us without starting a program are not reached, and keep the watchdog waiting. Costs a small process.
     """
 
     def __init__(self) -> None:

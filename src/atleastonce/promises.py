@@ -5,10 +5,13 @@ The sentences are the users' own words (DESIGN section 3). Which of them can be 
 """
 
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 import msgspec
 
-from atleastonce.durations import Duration
+from atleastonce.durations import Duration, decoded
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -18,7 +21,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class PoisonSetAside(Options, frozen=True):
     """`attempts`: how often a poison message is tried at the most before it is set aside."""
 
-    attempts: int = 5
+    attempts: Count = 5
 
 
 class Within(Options, frozen=True):
@@ -30,7 +33,7 @@ class Within(Options, frozen=True):
 class BacksOff(Options, frozen=True):
     """The declared retries: how many `attempts`, the gaps between them, and how exact they are."""
 
-    attempts: int
+    attempts: Count
     schedule: tuple[Duration, ...]
     jitter: float = 0.0
     tolerance: Duration = Duration(0.05)
@@ -45,14 +48,30 @@ class Promise:
 
 
 PROMISES: dict[str, Promise] = {
-    "nothing-lost": Promise("every confirmed input has its effect, or lies in the dead-letter queue, once quiet"),
+    "nothing-lost": Promise(
+        "every confirmed input has its effect, or lies in the dead-letter queue, once the service is quiet"
+    ),
     "effects-once": Promise("however often an input is delivered, its effect is that of one delivery"),
-    "poison-set-aside": Promise("a poison message ends in the dead-letter queue, and nothing else does", PoisonSetAside),
-    "backlog-drains": Promise("what was accepted while the service was down takes effect after it starts", Within),
+    "poison-set-aside": Promise(
+        "a poison message ends in the dead-letter queue, and nothing else does", PoisonSetAside
+    ),
+    "backlog-drains": Promise(
+        "what was accepted while the service was down takes effect after it starts", Within
+    ),
     "recovers": Promise("after a cut, a broker restart or a crash the next message takes effect", Within),
     "keeps-order": Promise("per key, effects follow the order of publication"),
     "replays-identically": Promise("read again from offset zero, the report is byte-identical"),
     "accepts-honestly": Promise("a 2xx answer means that the message is on the broker"),
-    "backs-off": Promise("attempts on a failing dependency follow the declared schedule, then stop", BacksOff),
-    "tells-health": Promise("the health endpoint is unhealthy exactly while the service cannot consume", Within),
-}  # fmt: skip
+    "backs-off": Promise("attempts on a failing dependency follow the schedule, then stop", BacksOff),
+    "tells-health": Promise(
+        "the health endpoint is unhealthy exactly while the service cannot consume", Within
+    ),
+}
+
+
+def options(name: str, value: Any) -> Options:
+    """Return the options of a promise as a contract makes it: ``true``, or a table of them.
+
+    Raise KeyError for a promise that does not exist, msgspec.ValidationError for options that are wrong.
+    """
+    return msgspec.convert({} if value is True else value, PROMISES[name].options, dec_hook=decoded)

@@ -24,8 +24,7 @@ from atleastonce.transports import Letter
 _STILL_PULSE = 0.05
 
 
-@dataclass(frozen=True)
-class Pace:
+class Pace(msgspec.Struct, frozen=True):
     """How long this run waits for what, in seconds, from a calm machine."""
 
     quiet: float
@@ -265,7 +264,7 @@ class _Case:
     def _canary(self) -> None:
         """Let a process of our own go through the same broker on the same machine, and note whether it was late."""
         allowed = canary.ALLOWED * self._pace.canary + canary.GRACE
-        took = canary.measure(self._lane.site.canary, within=allowed)
+        took = canary.measure(self._lane.site.canary, self._lane.site.environment({}), within=allowed)
         found = "not back in time" if took is None else f"took {took:.2f} s"
         self._lane.note("canary", ok=took is not None, note=f"{found}, allowed {allowed:.2f} s")
 

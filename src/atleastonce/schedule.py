@@ -4,8 +4,9 @@ Kept in ``schedule.json`` (CONTRACT: *A schedule*). An action is one thing the r
 the relay for a protocol event of one message, then lets a fault strike.
 """
 
+import difflib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -13,6 +14,13 @@ from atleastonce.errors import UsageError
 
 When = Literal["before", "after"]
 Verb = Literal["publish", "start", "stop"]
+
+FORMAT = 1
+EVENTS = (
+    "deliver", "publish", "confirm", "ack", "nack", "reject", "return", "consume",
+    "fetch", "produce", "commit", "end-txn", "join", "request", "response",
+)  # fmt: skip
+"""The protocol events that a trap may wait for."""
 
 SENTINEL = "sentinel"
 """The name of the message that the runner publishes behind the last one (DESIGN section 4, rule 4)."""
@@ -66,7 +74,7 @@ class Trap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     event: str
     message: str
     do: str
-    nth: int = 1
+    nth: Annotated[int, msgspec.Meta(ge=1)] = 1
     service: str = ""
     link: str = "broker"
 
@@ -79,7 +87,7 @@ class Trap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 class Schedule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
     """What will be done: a step is an action or a trap."""
 
-    format: int = 1
+    format: int = FORMAT
     contract: str = ""
     seed: int = 0
     messages: dict[str, Message] = {}
@@ -119,10 +127,22 @@ def load(path: Path) -> Schedule:
     except OSError as exc:
         msg = f"cannot read the schedule {path}: {exc.strerror}; name a schedule.json that a run has saved"
         raise UsageError(msg) from exc
-    except msgspec.DecodeError as exc:
-        raise UsageError(f"{path} is no schedule: {exc}; see CONTRACT, 'A schedule'") from exc
-    named = {*schedule.published, *(trap.message for trap in schedule.traps)}
-    unknown = named - set(schedule.messages) - {SENTINEL}
-    if unknown:
-        raise UsageError(f"{path} names messages that it does not define: {', '.join(sorted(unknown))}")
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise UsageError(f"{path} is no schedule: {exc}; name a schedule.json that a run has saved") from exc
+    if (problem := _problem(schedule)) is not None:
+        raise UsageError(f"{path}: {problem}")
     return schedule
+
+
+def _problem(schedule: Schedule) -> str | None:
+    """Return what is wrong with a schedule although every single key is right, or None."""
+    if schedule.format != FORMAT:
+        return f"it has format {schedule.format}, this version reads format {FORMAT}"
+    named = {*schedule.published, *(trap.message for trap in schedule.traps)}
+    if unknown := named - {*schedule.messages, SENTINEL}:
+        return f"it names messages that it does not define: {', '.join(sorted(unknown))}"
+    for trap in schedule.traps:
+        if trap.event not in EVENTS:
+            near = difflib.get_close_matches(trap.event, EVENTS, n=1) or EVENTS
+            return f"there is no event {trap.event!r} to wait for; there is {', '.join(near)}"
+    return None

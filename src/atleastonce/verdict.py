@@ -23,6 +23,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     occasion: bool = True
     evidence: tuple[str, ...] = ()
     blamed: tuple[str, ...] = ()
+    surplus: bool = False
+    """Whether it rests on something that was seen, rather than on something that was not."""
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +45,11 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
         if self.broken:
             return "broken"
         return "unknown" if not self.kept or self.unknown * 100 > self.kept + self.unknown else "kept"
+
+    def withdrawn(self, reason: str) -> "Tally":
+        """Return the tally in which what was broken is unknown, for this reason."""
+        counted = {**self.reasons, reason: self.reasons.get(reason, 0) + self.broken}
+        return Tally(kept=self.kept, broken=0, unknown=self.unknown + self.broken, reasons=counted)
 
 
 def tally(verdicts: Iterable[Verdict]) -> Tally:

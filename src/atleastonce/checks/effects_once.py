@@ -33,6 +33,7 @@ def check(history: History) -> Verdict:
             reason=f"delivered more than once, {', '.join(seen)} had another effect than one delivery has",
             evidence=evidence(more),
             blamed=blamed(more) or tuple(seen),
+            surplus=any(difference.kind == "surplus" for difference in more),
         )
     return Verdict(
         promise=PROMISE, outcome="kept", reason=f"delivered more than once, {', '.join(seen)} had one effect"

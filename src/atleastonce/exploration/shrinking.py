@@ -15,7 +15,7 @@ def shrink(schedule: Schedule, blamed: Iterable[str], breaks: Callable[[Schedule
     """
     wanted = {*blamed, *(trap.message for trap in schedule.traps)}
     focused = _only(schedule, wanted)
-    if focused.steps < schedule.steps and breaks(focused):
+    if focused.published and focused.steps < schedule.steps and breaks(focused):
         schedule = focused
     shorter: Schedule | None = schedule
     while shorter is not None:

@@ -90,7 +90,6 @@ class AmqpCodec:
         self._channels: dict[int, _Channel] = {}
         self._greeted = False
         self._opened = False
-        self._burying = False
 
     @property
     def subscribed(self) -> bool:
@@ -111,13 +110,13 @@ class AmqpCodec:
         return self._segments(side, buffer)
 
     def bury(self) -> bytes:
-        """Send ``connection.close``: its close-ok proves that everything before it was processed."""
+        """Send ``connection.close``: its close-ok proves that everything before it was processed.
+
+        Also where the subject has sent one itself: the relay may have read it without passing it on.
+        """
         if self.buried or not self._opened:
             self.buried = True
             return b""
-        if self._burying:
-            return b""  # the subject had begun to close by itself
-        self._burying = True
         return frame.marshal(commands.Connection.Close(200, "the client is gone", 0, 0), 0)
 
     def closed(self) -> tuple[Event, ...]:
@@ -211,8 +210,6 @@ class AmqpCodec:
                 yield Event(event="closed", side="subject", channel=number, note="recover")
             case commands.Channel.Close() | commands.Channel.CloseOk():
                 yield from self._channel_closed("subject", number)
-            case commands.Connection.Close():
-                self._burying = True
             case commands.Connection.CloseOk():
                 self.buried = True
 

@@ -15,7 +15,7 @@ From = Literal["subject", "broker"]
 COPY_HEADER = "atleastonce-copy"
 """The header that every copy of ours carries; its value is ``<case>/<copy>``."""
 
-_UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Segment(NamedTuple):
@@ -106,5 +106,5 @@ class Names:
     def _found(self, parts: Iterable[bytes]) -> Iterator[str]:
         for part in parts:
             for match in _UUID.finditer(part):
-                if (message := self._messages.get(match.group())) is not None:
+                if (message := self._messages.get(match.group().lower())) is not None:
                     yield message

@@ -7,6 +7,8 @@ says so in an event ``unreadable``.
 
 from collections.abc import Awaitable, Callable, Iterator
 
+from kio.schema.api_versions.v0.request import ApiVersionsRequest
+
 from atleastonce.history import Event
 from atleastonce.relay.codec import Codec, Connection, From, Names, Segment
 from atleastonce.relay.kafka_farewell import farewell
@@ -21,6 +23,7 @@ from atleastonce.relay.kafka_protocol import (
     read_request,
     read_response,
     rewrite_response,
+    write_request,
 )
 from atleastonce.relay.kafka_requests import REQUESTS
 from atleastonce.relay.kafka_responses import RESPONSES
@@ -28,6 +31,8 @@ from atleastonce.relay.kafka_rewrite import READ, AddressFor, lowered, rewritten
 from atleastonce.relay.kafka_state import Asked, Link, Shared
 
 _MAX_ANSWER = 2**31 - 1
+_LAST = 2**31 - 2
+"""The correlation id of our own question; clients count up from zero or one."""
 _PATIENT = {Api.FETCH, Api.SYNC_GROUP, Api.SHARE_FETCH}
 """Requests that a broker may answer late on purpose; that they reached it changes nothing there."""
 
@@ -106,16 +111,18 @@ class KafkaCodec:
             segments.append(Segment(b"".join(plain)))
         return segments
 
-    def withheld(self, data: bytes) -> None:
-        """Forget requests that came from the subject but were never passed on: no answer is owed to them."""
-        for frame in Stream(MAX_REQUEST).cut(data):
-            if (request := head(frame)) is not None:
-                self._release(self._asked.pop(request.correlation, None))
-
     def bury(self) -> bytes:
-        """Wait for the answers that are owed; Kafka has no frame that ends a connection."""
+        """Ask a harmless question last, where something is unanswered that changes something.
+
+        Its answer proves that everything before it was processed, since a broker takes the requests of a
+        connection one after the other. That covers requests which the relay read and never passed on. Kafka
+        has no frame that ends a connection.
+        """
         self._burying = True
-        return b""
+        if self.buried or _LAST in self._asked:
+            return b""
+        self._asked[_LAST] = Asked(Api.API_VERSIONS, 0, patient=True)
+        return write_request(ApiVersionsRequest(), _LAST)
 
     def closed(self) -> Events:
         """Give back what unanswered commits covered: nobody knows whether they were carried out."""
@@ -142,6 +149,9 @@ class KafkaCodec:
         number = correlation(frame)
         asked = None if number is None else self._asked.pop(number, None)
         if asked is None or number is None:
+            return frame, ()
+        if number == _LAST:
+            self.closed()
             return frame, ()
         passed = [frame]
         request = Head(asked.api, asked.version, number)
@@ -174,9 +184,8 @@ class KafkaCodec:
                 events.append(Event(event="unreadable", side=side, note=note))
         return tuple(events)
 
-    def _release(self, asked: Asked | None) -> None:
+    def _release(self, asked: Asked) -> None:
         """Give back what a commit covered that was not answered for."""
-        if asked is not None:
-            for _, covered in asked.covered.values():
-                self._link.shared.ledger.fetched(covered)
-            asked.covered.clear()
+        for _, covered in asked.covered.values():
+            self._link.shared.ledger.fetched(covered)
+        asked.covered.clear()

@@ -16,6 +16,8 @@ _MAGIC = 2
 _MAGIC_AT = 16
 _COMPRESSION, _TRANSACTIONAL, _CONTROL = 0x07, 0x10, 0x20
 _ABORT = b"\x00\x00"
+_MORE = 0x80
+"""The bit of a varint's byte that says that more bytes follow."""
 _XERIAL = b"\x82SNAPPY\x00"
 _XERIAL_HEAD = 16
 
@@ -45,9 +47,8 @@ class Batch(NamedTuple):
         data = _unpack(self.attributes & _COMPRESSION, self.packed)
         at = 0
         for _ in range(self.size):
-            length, at = _varint(data, at)
-            yield _record(data, at, self.offset)
-            at += length
+            record, at = _record(data, at, self.offset)
+            yield record
 
 
 def batches(data: bytes) -> Iterator[Batch]:
@@ -85,34 +86,39 @@ def visible(data: bytes, aborted: Collection[Any] | None) -> Iterator[Record]:
             yield from batch.records()
 
 
-def _record(data: bytes, at: int, base: int) -> Record:
-    at += 1  # attributes, unused
-    _, at = _varint(data, at)  # when, relative to the batch
-    delta, at = _varint(data, at)
+def _record(data: bytes, at: int, base: int) -> tuple[Record, int]:
+    """Return the record at that place, and the place behind it."""
+    while data[at] >= _MORE:  # its length is not needed: every field is read
+        at += 1
+    at += 2  # the last byte of the length, and the attributes, which are unused
+    while data[at] >= _MORE:  # when it was written is not needed either
+        at += 1
+    delta, at = _varint(data, at + 1)
     key, at = _bytes(data, at)
     value, at = _bytes(data, at)
     count, at = _varint(data, at)
     if not count:
-        return Record(base + delta, key, value, ())
+        return Record(base + delta, key, value, ()), at
     headers = []
     for _ in range(count):
         name, at = _bytes(data, at)
         content, at = _bytes(data, at)
         headers.append((name or b"", content))
-    return Record(base + delta, key, value, tuple(headers))
+    return Record(base + delta, key, value, tuple(headers)), at
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
     """Return the zigzag varint at that place, and the place behind it."""
     byte = data[at]
-    at += 1
+    if byte < _MORE:
+        return (byte >> 1) ^ -(byte & 1), at + 1
     value, shift = byte & 0x7F, 7
-    while byte >= 0x80:  # noqa: PLR2004 - the highest bit says that more bytes follow
-        byte = data[at]
+    while byte >= _MORE:
         at += 1
+        byte = data[at]
         value |= (byte & 0x7F) << shift
         shift += 7
-    return (value >> 1) ^ -(value & 1), at
+    return (value >> 1) ^ -(value & 1), at + 1
 
 
 def _bytes(data: bytes, at: int) -> tuple[bytes | None, int]:

@@ -94,8 +94,10 @@ def _end_txn(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
 
 def _opens_txn(link: Link, request: Any, asked: Asked) -> Iterator[Event]:  # noqa: ARG001 - one form for all
     """Note the transaction that a client begins; only brokers send the newer form, with several of them."""
-    if hasattr(request, "transactional_id"):
-        link.shared.transaction(request.transactional_id, request.producer_id, request.producer_epoch)
+    prefix = "v3_and_below_" if hasattr(request, "v3_and_below_producer_id") else ""
+    names = ("transactional_id", "producer_id", "producer_epoch")
+    if hasattr(request, prefix + names[0]):
+        link.shared.transaction(*(getattr(request, prefix + name) for name in names))
     yield from ()
 
 

@@ -16,6 +16,14 @@ class _Armed:
     seen: int = 0
     sprung: bool = False
 
+    def due(self, when: When, service: str, events: Iterable[Event]) -> bool:
+        """Count these events; say whether they spring the trap."""
+        if self.sprung or self.trap.when != when or self.trap.service not in ("", service):
+            return False
+        found = sum(_matches(self.trap, event) for event in events)
+        self.seen += found
+        return found > 0 and self.seen >= self.trap.nth
+
 
 class Traps:
     """The traps of the case that runs now."""
@@ -34,19 +42,14 @@ class Traps:
     def due(self, when: When, service: str, events: Iterable[Event]) -> Trap | None:
         """Count these events, which are about to pass or have passed together, and return the trap they spring.
 
-        At most one: the fault of the first ends the scene for the others, which then wait on.
+        At most one: the fault of the first ends the scene for the others, which then wait for the next time.
         """
-        for armed in self._armed:
-            if not armed.sprung and _waits_for(armed.trap, when, service):
-                armed.seen += sum(_matches(armed.trap, event) for event in events)
-                if armed.seen >= armed.trap.nth:
-                    armed.sprung = True
-                    return armed.trap
-        return None
-
-
-def _waits_for(trap: Trap, when: When, service: str) -> bool:
-    return trap.when == when and trap.service in ("", service)
+        passing = tuple(events)
+        due = [armed for armed in self._armed if armed.due(when, service, passing)]
+        if not due:
+            return None
+        due[0].sprung = True
+        return due[0].trap
 
 
 def _matches(trap: Trap, event: Event) -> bool:

@@ -1,0 +1,49 @@
+"""Free ports that stay ours while a broker restarts."""
+
+import random
+import socket
+from pathlib import Path
+
+from atleastonce.brokers.broker import LOOPBACK
+from atleastonce.errors import BrokerError
+
+_LOWEST = 10_000
+_ROOM = 2_000  # ports: fewer candidates than this would make concurrent runs collide
+_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
+def free_ports(count: int) -> list[int]:
+    """Return different ports of the loopback address on which nothing listens now.
+
+    They lie below the range from which the kernel takes the ports of outgoing connections: otherwise, while the
+    broker is down, the port of a retrying client could be the very one that the broker needs to come back.
+    Another program may still take one before we do; the broker then fails to start and says so.
+    """
+    candidates = list(_candidates())
+    random.shuffle(candidates)
+    found: list[int] = []
+    for port in candidates:
+        if len(found) == count:
+            break
+        if _is_free(port):
+            found.append(port)
+    if len(found) < count:
+        raise BrokerError(f"looked for {count} free ports on {LOOPBACK}: found {len(found)}; stop what uses them")
+    return found
+
+
+def _candidates() -> range:
+    highest = 32_768
+    if _RANGE.exists():
+        highest = int(_RANGE.read_text().split()[0])
+    return range(_LOWEST, highest) if highest - _LOWEST >= _ROOM else range(_LOWEST, 65_536)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as brokers do: TIME_WAIT is no obstacle
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,134 @@
+"""Finds what is wrong with a contract although every single key is right: keys that contradict each other."""
+
+from collections.abc import Iterator
+
+from atleastonce import templates
+from atleastonce.contract.conversion import near, shown
+from atleastonce.contract.tables import Contract, Service
+from atleastonce.promises import PROMISES
+
+EVERYWHERE = ("port", "data_dir", "instance", "http:")
+RUNTIME = {
+    "rabbitmq": ("amqp_url", "queue_type", *EVERYWHERE),
+    "kafka": ("kafka_bootstrap", "group", "topic:", *EVERYWHERE),
+}
+"""What stands in the texts that start and observe a service; a colon means that an argument follows."""
+MESSAGE = ("id", "message_id", "n")
+"""What stands in the texts that make a message."""
+
+PROPERTIES = (
+    "message_id", "correlation_id", "content_type", "content_encoding", "type", "app_id", "user_id",
+    "reply_to", "expiration", "cluster_id",
+)  # fmt: skip
+"""The AMQP properties that are text; `delivery_mode` is always persistent."""
+
+_FOREIGN = {
+    "rabbitmq": {
+        "input.topic": "input.queue",
+        "input.key": "input.routing_key",
+        "output.topics": "output.queues",
+    },
+    "kafka": {
+        "input.queue": "input.topic",
+        "input.exchange": "input.topic",
+        "input.routing_key": "input.key",
+        "input.properties": "input.headers",
+        "output.queues": "output.topics",
+    },
+}
+"""The keys that only the other kind of broker knows, and what takes their place."""
+
+
+def problems(contract: Contract) -> Iterator[str]:
+    """Yield a sentence for everything that is wrong."""
+    yield from _services(contract)
+    yield from _input(contract)
+    yield from _foreign(contract)
+    yield from _topics(contract)
+    for path in contract.observe.ignore:
+        if not path.startswith("$"):
+            yield f'observe.ignore: found {shown(path)}, expected a path like "$.updated_at"'
+    if not contract.promised:
+        yield f"promises: found none, expected at least one of {', '.join(PROMISES)}"
+    for key, text, known in _texts(contract):
+        yield from _placeholders(contract, key, text, known)
+
+
+def _services(contract: Contract) -> Iterator[str]:
+    if not contract.all_services:
+        yield "service: found none, expected a table [service] with the command that starts it"
+    if contract.service and contract.services:
+        yield "service: found beside [services.…], expected one of the two"
+    for where, service in _named_services(contract):
+        if bool(service.command) == bool(service.image):
+            found = "one beside an image" if service.command else "none"
+            yield f"{where}.command: found {found}, expected the command (or image) that starts it"
+
+
+def _input(contract: Contract) -> Iterator[str]:
+    entry = contract.input
+    ways = [way for way in ("queue", "exchange", "topic", "http") if getattr(entry, way)]
+    if len(ways) != 1:
+        found = " and ".join(ways) or "no way in"
+        yield f"input: found {found}, expected exactly one of queue, exchange, topic, http"
+    if bool(entry.message) == bool(entry.messages) or not all(entry.kinds):
+        found = "both message and messages" if entry.message else "none"
+        yield f"input.message: found {found}, expected the message to send, with {{id}} for its identity"
+    if entry.routing_key and not entry.exchange:
+        yield "input.routing_key: found without an exchange, expected input.exchange beside it"
+    for name in entry.properties:
+        if contract.broker.kind == "rabbitmq" and name not in PROPERTIES:
+            yield f"input.properties.{name}: there is no such text property{near(name, PROPERTIES)}"
+
+
+def _foreign(contract: Contract) -> Iterator[str]:
+    kind = contract.broker.kind
+    for key, instead in _FOREIGN[kind].items():
+        table, _, name = key.partition(".")
+        if getattr(getattr(contract, table), name):
+            yield f'{key}: found with broker.kind "{kind}", expected {instead}'
+
+
+def _topics(contract: Contract) -> Iterator[str]:
+    if contract.broker.kind != "kafka":
+        return
+    entry, output = contract.input, contract.output
+    named = [("input.topic", entry.topic), *(("output.topics", topic) for topic in output.topics)]
+    for key, topic in (*named, ("output.dead_letters", output.dead_letters)):
+        if topic and topic not in contract.topics:
+            yield f"{key}: {shown(topic)} is no table of [topics]{near(topic, contract.topics)}"
+
+
+def _placeholders(contract: Contract, key: str, text: str, known: tuple[str, ...]) -> Iterator[str]:
+    for name in templates.unknown(text, known):
+        names = ", ".join(f"{{{each}NAME}}" if each.endswith(":") else f"{{{each}}}" for each in known)
+        escaped = f"{{{{{name}}}}}"
+        yield f"{key}: there is no placeholder {{{name}}}; known here are {names} ({escaped} is the text)"
+    tables = {"topic": ("topics", tuple(contract.topics)), "http": ("services", tuple(contract.services))}
+    for name in templates.placeholders(text):
+        word, _, argument = name.partition(":")
+        table, entries = tables.get(word, ("", ()))
+        if argument and table and argument not in entries:
+            yield f"{key}: {{{name}}} names no table of [{table}]{near(argument, entries)}"
+
+
+def _texts(contract: Contract) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Yield every text that may hold placeholders: its key, itself, and what is known there."""
+    entry, observe, runtime = contract.input, contract.observe, RUNTIME[contract.broker.kind]
+    for where, service in _named_services(contract):
+        yield from (
+            (f"{where}.{key}", getattr(service, key), runtime) for key in ("command", "ready", "health")
+        )
+        yield from ((f"{where}.env.{key}", text, runtime) for key, text in service.env.items())
+    yield from (("input.message", kind, MESSAGE) for kind in entry.kinds)
+    yield ("input.key", entry.key or "", MESSAGE)
+    yield ("input.http", entry.http, runtime)
+    for table in ("properties", "headers"):
+        yield from ((f"input.{table}.{key}", text, MESSAGE) for key, text in getattr(entry, table).items())
+    yield from (("observe.http", address, runtime + MESSAGE) for address in observe.http)
+    yield ("observe.command", observe.command, runtime + MESSAGE)
+
+
+def _named_services(contract: Contract) -> Iterator[tuple[str, Service]]:
+    for name, service in contract.all_services.items():
+        yield ("service" if contract.service else f"services.{name}"), service

@@ -1,0 +1,53 @@
+"""Reads a contract file; whatever is wrong with it is one sentence that names key, found and expected."""
+
+import tomllib
+from pathlib import Path
+
+from atleastonce.contract.conversion import convert, near, shown
+from atleastonce.contract.problems import problems
+from atleastonce.contract.tables import Contract, ContractFile
+from atleastonce.errors import ContractError
+from atleastonce.promises import PROMISES
+
+
+def load(path: Path) -> ContractFile:
+    """Read a contract file; raise ContractError where anything is wrong with it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as exc:
+        found = exc.strerror or exc
+        raise ContractError(f"cannot read the contract {path}: {found}; name a contract file (TOML)") from exc
+    except UnicodeDecodeError as exc:
+        raise ContractError(
+            f"cannot read the contract {path}: it is no text; name a contract file (TOML)"
+        ) from exc
+    try:
+        return ContractFile(path=path, text=text, contract=parse(text))
+    except ContractError as exc:
+        raise ContractError(f"{path}: {exc}") from exc.__cause__
+
+
+def parse(text: str) -> Contract:
+    """Read the text of a contract; raise ContractError where anything is wrong with it."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise ContractError(f"this is no TOML: {exc}") from exc
+    contract: Contract = convert(data, Contract, "")
+    for name, value in contract.promises.items():
+        _check_promise(name, value)
+    for problem in problems(contract):
+        raise ContractError(problem)
+    return contract
+
+
+def _check_promise(name: str, value: object) -> None:
+    """Raise ContractError for a promise that does not exist, or is not made in the right form."""
+    if name not in PROMISES:
+        raise ContractError(f"promises.{name}: there is no such promise{near(name, PROMISES)}")
+    if not isinstance(value, bool | dict):
+        raise ContractError(
+            f"promises.{name}: found {shown(value)}, expected true, false or a table of options"
+        )
+    if value is not False:
+        convert({} if value is True else value, PROMISES[name].options, f"promises.{name}")

@@ -1,0 +1,148 @@
+"""The tables of a contract file as frozen data; what users write is fixed (CONTRACT: *The contract*)."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from atleastonce.durations import Duration
+from atleastonce.promises import Count, Options, options
+
+BrokerKind = Literal["rabbitmq", "kafka"]
+QueueType = Literal["quorum", "classic"]
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A table of the file: unknown keys are errors."""
+
+
+class Service(_Table, frozen=True, kw_only=True):
+    """How to start the service under test."""
+
+    command: str = ""
+    image: str = ""
+    ready: str = ""
+    ready_within: Duration = Duration(10)
+    health: str = ""
+    instances: Count = 1
+    reset: Literal["fresh-ids", "restart"] = "fresh-ids"
+    env: dict[str, str] = {}
+
+
+class BrokerTable(_Table, frozen=True, kw_only=True):
+    """Which broker the service needs."""
+
+    kind: BrokerKind
+    queue_type: QueueType = "quorum"
+    definitions: str = ""
+
+
+class Topic(_Table, frozen=True, kw_only=True):
+    """A Kafka topic that the runner creates."""
+
+    partitions: Count = 1
+
+
+class Input(_Table, frozen=True, kw_only=True):
+    """Where messages go in, and what they look like."""
+
+    queue: str = ""
+    exchange: str = ""
+    routing_key: str = ""
+    topic: str = ""
+    key: str | None = None
+    http: str = ""
+    message: str = ""
+    messages: tuple[str, ...] = ()
+    properties: dict[str, str] = {}
+    headers: dict[str, str] = {}
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of message to choose from, as templates."""
+        return self.messages or (self.message,)
+
+
+class OutputTable(_Table, frozen=True, kw_only=True):
+    """Where messages come out, and what makes two of them the same one."""
+
+    queues: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    id: str = ""
+    dead_letters: str = ""
+
+
+class Poison(_Table, frozen=True, kw_only=True):
+    """A message that no service can make sense of."""
+
+    name: str
+    body: str = ""
+    body_base64: str = ""
+    properties: dict[str, str] = {}
+    headers: dict[str, str] = {}
+    null: bool = False
+
+
+class Observe(_Table, frozen=True, kw_only=True):
+    """How to see the effects."""
+
+    http: tuple[str, ...] = ()
+    command: str = ""
+    url: str = ""
+    sql: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    settles: Duration | None = None
+
+
+class Progress(_Table, frozen=True, kw_only=True):
+    """How "settled" shows on Kafka."""
+
+    by: Literal["commit", "observe"] = "commit"
+
+
+class Replay(_Table, frozen=True, kw_only=True):
+    """The report that a replay must reproduce."""
+
+    report: str = ""
+    command: str = ""
+    vary: tuple[str, ...] = ()
+
+
+class Contract(_Table, frozen=True, kw_only=True):
+    """The whole file; `services` holds `service` under its own name, and every service of a chain."""
+
+    broker: BrokerTable
+    input: Input
+    service: Service | None = None
+    services: dict[str, Service] = {}
+    topics: dict[str, Topic] = {}
+    output: OutputTable = OutputTable()
+    poison: tuple[Poison, ...] = ()
+    observe: Observe = Observe()
+    progress: Progress = Progress()
+    replay: Replay | None = None
+    promises: dict[str, Any] = {}
+
+    @property
+    def all_services(self) -> dict[str, Service]:
+        """Every service by name; a single one is called ``service``."""
+        return self.services or ({"service": self.service} if self.service else {})
+
+    @property
+    def promised(self) -> dict[str, Options]:
+        """The promises that are made, with their options."""
+        return {name: options(name, value) for name, value in self.promises.items() if value is not False}
+
+
+class ContractFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A contract and where it came from."""
+
+    path: Path
+    text: str
+    contract: Contract
+
+    @property
+    def sha256(self) -> str:
+        """What identifies the text: ``sha256:…``."""
+        return "sha256:" + hashlib.sha256(self.text.encode()).hexdigest()

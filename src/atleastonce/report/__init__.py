@@ -1,0 +1,1 @@
+"""What people and programs get to see of a campaign: from findings to text, and the report folder."""

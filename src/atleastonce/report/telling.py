@@ -1,0 +1,72 @@
+"""Retells a history for a person: the steps that matter, in order, and what came out differently.
+
+Where there are too many steps, those of innocent messages go first, then the middle: some 25 lines are read,
+a hundred are not.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from atleastonce.findings import Counterexample, Judged
+from atleastonce.history import History
+from atleastonce.report.differences import differences
+from atleastonce.report.story import Step, Story
+from atleastonce.report.teller import tell
+from atleastonce.verdict import Verdict
+
+_MOST_STEPS = 18
+_ENDS = 8
+
+
+def of_counterexample(found: Counterexample, rules: Mapping[str, str]) -> Story:
+    """Retell a counterexample; `rules` says for each fault, by name, which rule of the broker allows it."""
+    seen = f"confirmed {found.confirmed} of {found.tried}"
+    if not found.confirmed:
+        seen += " (it was seen, and a surplus that was seen stands)"
+    steps = found.judged.history.header.schedule.steps
+    size = f"shrunk from {found.steps_before} steps to {steps}"
+    return retell(
+        found.judged.history,
+        found.verdict,
+        rules,
+        (seen, size if steps < found.steps_before else _counted(steps, "step")),
+    )
+
+
+def of_failure(promise: str, judged: Judged, rules: Mapping[str, str]) -> Story:
+    """Retell a failure as it was first seen, before it is confirmed and shrunk."""
+    size = _counted(judged.history.header.schedule.steps, "step")
+    remarks = ("seen once, not confirmed yet", f"{size}, not shrunk yet")
+    return retell(judged.history, judged.verdicts[promise], rules, remarks)
+
+
+def retell(
+    history: History, verdict: Verdict, rules: Mapping[str, str], remarks: Iterable[str] = ()
+) -> Story:
+    """Retell a history in the light of a verdict on it; `remarks` end the headline."""
+    service = ", ".join(history.header.services) or "service"
+    return Story(
+        promise=verdict.promise,
+        service=service,
+        broker=history.header.broker,
+        headline=" · ".join((f"{verdict.outcome.upper()} {verdict.promise}", service, *remarks)),
+        steps=_short(history, verdict, rules),
+        differences=differences(history, verdict),
+        reason=verdict.reason,
+    )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _short(history: History, verdict: Verdict, rules: Mapping[str, str]) -> tuple[Step, ...]:
+    """Return all steps; where these are too many, those of the blamed messages; then the middle goes."""
+    schedule = history.header.schedule
+    named = {trap.message for trap in schedule.traps}
+    steps: list[Step] = []
+    for messages in ({*schedule.published} | named, {*verdict.blamed} | named):
+        steps = tell(history, verdict, rules, messages)
+        if len(steps) <= _MOST_STEPS:
+            return tuple(steps)
+    left_out = Step(verb="…", what=f"{len(steps) - 2 * _ENDS} more steps", kind="gap")
+    return (*steps[:_ENDS], left_out, *steps[-_ENDS:])

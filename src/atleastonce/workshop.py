@@ -1,0 +1,137 @@
+"""The lanes of a run and the clean runs made in them: lent to one thread at a time, laid anew when spoiled."""
+
+import itertools
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from atleastonce import canary
+from atleastonce.checks import judge
+from atleastonce.errors import TransportError
+from atleastonce.findings import Judged
+from atleastonce.history import History
+from atleastonce.lane import Lane, Site
+from atleastonce.runner import Expectation, Pace, run, run_clean
+from atleastonce.schedule import Schedule, publish
+
+_QUIET = {"rabbitmq": 30.0, "kafka": 60.0}
+"""How long quiet is awaited, in seconds: on Kafka above the session time-out of 45 s."""
+_LEAST_SETTLES = 1.0
+_CALM_TIMES = 10.0
+"""A missing effect is awaited ten times the calm latency, and a second at least, unless the contract says."""
+_CANARY_WITHIN = 30.0
+
+
+class Workshop:
+    """Carries out schedules; a context manager that closes its lanes. Thread-safe."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._contract = site.contract.contract
+        self._free: queue.SimpleQueue[Lane] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._lane_numbers = itertools.count(1)
+        self._cases = itertools.count(1)
+        self._expected: dict[tuple[str, ...], Expectation] = {}
+        self._canary = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        while not self._free.empty():
+            self._free.get_nowait().close()
+
+    def calm(self, schedule: Schedule) -> History:
+        """Make the clean runs of a schedule's messages and return the history of the first."""
+        with self._lane() as lane:
+            return self._expect(lane, schedule)
+
+    def carry_out(self, schedule: Schedule) -> Judged:
+        """Carry out a schedule in a lane of its own, and judge it on every promise of the contract."""
+        with self._lane() as lane:
+            expected = self._expectation(lane, schedule)
+            history = run(lane, f"case-{next(self._cases)}", schedule, expected)
+            log = lane.subject.log.read_text(errors="replace") if lane.subject.log.exists() else ""
+        verdicts = {promise: judge(history, promise) for promise in self._contract.promised}
+        return Judged(history=history, verdicts=verdicts, lane=lane.name, log=log)
+
+    def forget_clean_runs(self) -> None:
+        """Have the clean runs made again: what accuses a service shall not rest on a single pair of them."""
+        self._expected.clear()
+
+    # -- lanes
+
+    @contextmanager
+    def _lane(self) -> Iterator[Lane]:
+        """Lend a lane; it goes back afterwards, unless it is spoiled or every case wants a fresh one."""
+        try:
+            lane = self._free.get_nowait()
+        except queue.Empty:
+            lane = Lane(self._site, f"lane-{next(self._lane_numbers)}").open()
+        try:
+            yield lane
+        except BaseException:
+            lane.close()
+            raise
+        if lane.spoiled or lane.service.reset == "restart":
+            lane.close()
+        else:
+            self._free.put(lane)
+
+    # -- clean runs
+
+    def _expectation(self, lane: Lane, schedule: Schedule) -> Expectation:
+        key = tuple(sorted(schedule.published))
+        with self._lock:
+            if key not in self._expected:
+                self._expect(lane, msgspec.structs.replace(schedule, actions=publish(*key), traps=()))
+            return self._expected[key]
+
+    def _expect(self, lane: Lane, schedule: Schedule) -> History:
+        """Make two clean runs of a set of messages, the second in reverse, and keep them."""
+        settles = self._contract.observe.settles
+        pace = Pace(
+            quiet=_QUIET[self._contract.broker.kind],
+            settles=float(settles or _LEAST_SETTLES),
+            canary=self._calm_canary(),
+        )
+        first, history = run_clean(lane, f"clean-{next(self._cases)}", schedule, pace, "clean-1")
+        if settles is None:
+            calm = max(_LEAST_SETTLES, _CALM_TIMES * _latency(history))
+            pace = msgspec.structs.replace(pace, settles=calm)
+        reverse = msgspec.structs.replace(schedule, actions=schedule.actions[::-1])
+        second, _ = run_clean(lane, f"clean-{next(self._cases)}", reverse, pace, "clean-2")
+        self._expected[tuple(sorted(schedule.published))] = Expectation(first, second, pace)
+        return history
+
+    def _calm_canary(self) -> float:
+        """Return the seconds that the canary takes on the calm machine, measured once."""
+        if not self._canary:
+            took = canary.measure(self._site.canary, self._site.environment({}), within=_CANARY_WITHIN)
+            if took is None:
+                raise TransportError(
+                    f"the canary could not send a message through the broker within {_CANARY_WITHIN:g} s; "
+                    "is the broker reachable, and the machine not overloaded?"
+                )
+            self._canary = took
+        return self._canary
+
+
+def _latency(history: History) -> float:
+    """Return the longest time from a publication of ours to its settlement, in seconds."""
+    published: dict[str, float] = {}
+    longest = 0.0
+    for event in history.events:
+        if event.event == "published" and event.copy:
+            published[event.copy] = event.t
+        elif event.settles and event.copy in published:
+            longest = max(longest, event.t - published[event.copy])
+    return longest
