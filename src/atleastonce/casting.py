@@ -133,9 +133,19 @@ def _decoded(body: bytes | None) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    """Return a header's value as JSON has it; clients have types of their own, integers among them."""
+    match value:
+        case bytes():
+            return value.decode("utf-8", "replace")
+        case str() | float() | bool() | None:
+            return value
+        case int():
+            return int(value)
+        case dict():
+            return {str(key): _plain(each) for key, each in value.items()}
+        case list():
+            return [_plain(each) for each in value]
+    return str(value)
 
 
 def _identity(declared: str, letter: Letter, body: Any) -> str | None:

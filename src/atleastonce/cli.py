@@ -34,8 +34,15 @@ def cli() -> None:
 
 
 def _call(command: str, **options: object) -> int:
+    """Import a command's module and run it."""
     module = importlib.import_module(f"atleastonce.commands.{command}")
     return int(module.run(**options))
+
+
+def _source(provider: str, url: str | None, management_url: str | None) -> object:
+    from atleastonce.commands.session import Source  # noqa: PLC0415 - see the module's docstring
+
+    return Source(provider, url, management_url)  # type: ignore[arg-type]  # click has checked the name
 
 
 _provider = click.option(
@@ -86,9 +93,20 @@ def demo(**options: object) -> int:
 @_url
 @_management
 @_report
-def verify(**options: object) -> int:
+def verify(
+    messages: int,
+    lanes: int,
+    seed: int,
+    provider: str,
+    url: str | None,
+    management_url: str | None,
+    **options: object,
+) -> int:
     """Verify the promises of a contract FILE (default: atleastonce.toml)."""
-    return _call("verify", **options)
+    from atleastonce.campaign import Plan  # noqa: PLC0415 - see the module's docstring
+
+    plan = Plan(messages=messages, lanes=lanes, seed=seed)
+    return _call("verify", plan=plan, source=_source(provider, url, management_url), **options)
 
 
 @cli.command()
@@ -102,9 +120,9 @@ def verify(**options: object) -> int:
 @_provider
 @_url
 @_management
-def replay(**options: object) -> int:
+def replay(provider: str, url: str | None, management_url: str | None, **options: object) -> int:
     """Replay a COUNTEREXAMPLE folder: FIXED (0), STILL BROKEN (1) or INCONCLUSIVE (3)."""
-    return _call("replay", **options)
+    return _call("replay", source=_source(provider, url, management_url), **options)
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -5,9 +5,10 @@ outputs are a set by their declared id (DESIGN section 4, rules 1 and 2). All fu
 """
 
 import json
+import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -16,11 +17,13 @@ from atleastonce.history import Observation, Output
 
 Kind = Literal["surplus", "deficit", "differs"]
 Changes = dict[str, dict[str, Any]]
-"""Per observed path, what changed: ``{"by": -4}`` for a number, ``{"to": …}`` for another value, ``{"gone": …}``,
-and ``{"added": […], "removed": […]}`` for a list whose length changed."""
+"""Per observed path, what changed: ``{"by": -4}`` for a number, ``{"to": …}`` for another value,
+``{"gone": …}``, and ``{"added": […], "removed": […]}`` for a list whose length changed. A number or list that was not there
+before counts from nothing, so that the first case on fresh state compares with the later ones."""
 
 _MISSING = object()
 _NAME = re.compile(r"<(?P<message>[^.<>]+)\.\w+>")
+_DIGITS = 13
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -42,30 +45,28 @@ class Difference(msgspec.Struct, frozen=True):
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any], ignore: Iterable[str] = ()) -> Changes:
     """Return what changed between two snapshots, by path (``address $.path``)."""
+    ignored = tuple(ignore)
     found: Changes = {}
     for address in sorted({*before, *after}):
-        for path, change in _changed(before.get(address, _MISSING), after.get(address, _MISSING), "$"):
-            if not _ignored(path, ignore):
-                found[f"{address} {path}"] = change
+        old, new = (without(each.get(address, _MISSING), ignored) for each in (before, after))
+        found |= {f"{address} {path}": change for path, change in _changed(old, new, "$")}
     return found
 
 
 def _changed(before: Any, after: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     if before == after and isinstance(before, bool) == isinstance(after, bool):
         return
-    if isinstance(after, dict) and (isinstance(before, dict) or before is _MISSING or not after):
+    if isinstance(after, dict) and (isinstance(before, dict) or (before is _MISSING and after)):
         old = before if isinstance(before, dict) else {}
         for key in sorted({*old, *after}):
             yield from _changed(old.get(key, _MISSING), after.get(key, _MISSING), f"{path}.{key}")
-        if not after and before is _MISSING:
-            yield path, {"to": {}}
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
             yield from _changed(old, new, f"{path}[{index}]")
-    elif isinstance(before, list) and isinstance(after, list):
-        yield path, _list_change(before, after)
-    elif _is_number(before) and _is_number(after):
-        yield path, {"by": round(after - before, 9)}
+    elif isinstance(after, list) and (isinstance(before, list) or before is _MISSING):
+        yield path, _list_change(before if isinstance(before, list) else [], after)
+    elif _is_number(after) and (_is_number(before) or before is _MISSING):
+        yield path, {"by": _difference(0 if before is _MISSING else before, after)}
     elif after is _MISSING:
         yield path, {"gone": before}
     else:
@@ -77,8 +78,14 @@ def _list_change(before: list[Any], after: list[Any]) -> dict[str, Any]:
     return {"added": sorted((new - old).elements()), "removed": sorted((old - new).elements())}
 
 
+def _difference(before: float, after: float) -> float:
+    """Subtract as far as the digits of a float mean something: sums of money are no exact numbers."""
+    whole = len(str(int(max(abs(before), abs(after)))))
+    return round(after - before, max(0, min(9, _DIGITS - whole)))
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def canonical(value: Any) -> str:
@@ -88,12 +95,14 @@ def canonical(value: Any) -> str:
 
 def _ignored(path: str, ignore: Iterable[str]) -> bool:
     """Tell whether a path, or one above it, is ignored; ``[*]`` and ``[0]`` are alike."""
-    steps = re.sub(r"\[\d+\]", "[*]", path)
-    return any(steps == each or steps.startswith((f"{each}.", f"{each}[")) for each in ignore)
+    steps = (re.sub(r"\[\d+\]", "[*]", each) for each in ignore)
+    return any(path == each or path.startswith((f"{each}.", f"{each}[")) for each in steps)
 
 
-def without(value: Any, ignore: Iterable[str], path: str = "$") -> Any:
-    """Return a JSON value without the ignored paths."""
+def without(value: Any, ignore: Collection[str], path: str = "$") -> Any:
+    """Return a JSON value without the ignored paths; None where it is ignored as a whole."""
+    if _ignored(path, ignore):
+        return None
     if isinstance(value, dict):
         kept = {key: f"{path}.{key}" for key in value}
         return {k: without(value[k], ignore, p) for k, p in kept.items() if not _ignored(p, ignore)}
@@ -154,14 +163,22 @@ def _compare_changes(clean: Changes, run: Changes) -> Iterator[Difference]:
     for where in sorted({*clean, *run}):
         expected, found = clean.get(where), run.get(where)
         if expected != found:
-            name = _NAME.search(where)
             yield Difference(
                 kind=_kind(expected, found),
                 where=where,
                 found=_words(found),
                 expected=_words(expected),
-                message=name["message"] if name else None,
+                message=_message(where, expected or {}, found or {}),
             )
+
+
+def _message(where: str, expected: dict[str, Any], found: dict[str, Any]) -> str | None:
+    """Return the message that a difference names: in its path, or alone in what a list has more or less."""
+    if (name := _NAME.search(where)) is not None:
+        return name["message"]
+    wanted, got = (Counter([*each.get("added", ()), *each.get("removed", ())]) for each in (expected, found))
+    odd = {match["message"] for each in (wanted - got) + (got - wanted) for match in _NAME.finditer(each)}
+    return odd.pop() if len(odd) == 1 else None
 
 
 def _kind(expected: dict[str, Any] | None, found: dict[str, Any] | None) -> Kind:

@@ -26,12 +26,13 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     publication of it (``m1#2``); both are None where the relay could not tell.
 
     Protocol events (CONTRACT): ``deliver publish confirm ack nack reject return consume`` on RabbitMQ,
-    ``fetch produce confirm commit join end-txn`` on Kafka, and ``response``, the broker's answer to the request
-    named in `of`. The relay adds ``open`` and ``closed`` (a link, or one channel of it).
+    ``fetch produce confirm commit join end-txn`` on Kafka, and ``response``, the broker's answer to the
+    request named in `of`. The relay adds ``open`` and ``closed`` (a link, or one channel of it).
 
-    The runner's own: ``published`` (a copy of ours; `ok` is the broker's confirm), ``start ready stop exited``
-    (a service), ``sprung`` (a trap; `note` is its fault), ``kill cut``, ``buried`` (`ok`: every link of the
-    dead client ended in order), ``quiet`` (`ok`; `note` is why not).
+    The runner's own: ``published`` (a copy of ours; `ok` is the broker's confirm), ``start ready stop``
+    (a service), ``sprung`` and ``unsprung`` (a trap; `note` says which), ``kill cut``, ``buried`` (`ok`:
+    every link of the dead client ended in order), ``quiet`` (`ok`; `note` is why not), ``canary`` (`ok`: it
+    kept its time) and ``recorder unreadable`` (our own failures).
     """
 
     event: str
@@ -139,6 +140,13 @@ def save(history: History, path: Path) -> None:
     with part.open("wb") as file:
         file.writelines(lines(history))
     part.replace(path)
+
+
+def append(history: History, path: Path) -> None:
+    """Add a history to a file that holds those of one lane, one behind the other."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        file.writelines(lines(history))
 
 
 def load(path: Path) -> History:

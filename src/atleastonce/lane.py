@@ -38,6 +38,8 @@ class Site:
     environment: Callable[[dict[str, str]], dict[str, str]]
     canary: tuple[str, ...]
     settings: Mapping[str, str]
+    histories: Path | None
+    """Where histories are kept, one file per lane; None keeps none."""
     stop: threading.Event
     """Set when the run shall end; every wait asks."""
 

@@ -58,28 +58,33 @@ class Ledger:
             case "response":
                 self._settle(event)
             case "publish" if event.side == "subject":
-                if event.copy and event.queue not in self._ends:
-                    self._owed[event.copy] += 1
+                self._owe(event, 1)
                 if event.tag:
                     self._unconfirmed.add(place)
+            case "return":
+                self._owe(event, -1)
             case "confirm":
                 self._unconfirmed.discard(place)
-                if not event.ok and event.copy and event.queue not in self._ends:
-                    self._owed[event.copy] -= 1
+                self._owe(event, 0 if event.ok else -1)
             case "closed":
                 self._given_back(event)
 
     def _delivered(self, event: Event, place: tuple[str, int, int, int]) -> None:
         if event.copy:
             self.delivered[event.copy] += 1
-            # Settled already: the broker did not learn of it before the link died, so the copy is owed again.
-            # (The confirm of our own publication may be recorded after the delivery: one is owed in any case.)
+            # Settled already: the broker did not learn of it before the link died, so it is owed again.
+            # (The confirm of our own publication may be recorded after the delivery: one is owed anyway.)
             if self._settled[event.copy] >= max(self._owed[event.copy], 1):
                 self._settled[event.copy] -= 1
         if event.settles:
             self._settle(event)
         elif event.event == "deliver":
             self._in_hand[place] = event.copy
+
+    def _owe(self, event: Event, more: int) -> None:
+        """Take a publication of the subject into account, or out again where it never arrived."""
+        if event.copy and event.queue not in self._ends:
+            self._owed[event.copy] += more
 
     def _settle(self, event: Event) -> None:
         if event.settles and event.copy:

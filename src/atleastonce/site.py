@@ -2,7 +2,9 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
 
 from atleastonce import canary
 from atleastonce.brokers import Broker
@@ -10,57 +12,71 @@ from atleastonce.contract import ContractFile
 from atleastonce.lane import Site
 from atleastonce.lifetimes import Lifetime
 from atleastonce.relay.amqp import AmqpWire
+from atleastonce.relay.codec import Names, Wire
 from atleastonce.relay.kafka import KafkaWire
+from atleastonce.relay.kafka_rewrite import AddressFor
+from atleastonce.transports import Namespace
 from atleastonce.transports.kafka import KafkaNamespace
 from atleastonce.transports.rabbitmq import RabbitmqNamespace
 
 
 @contextlib.contextmanager
 def laid_out(
-    contract: ContractFile, broker: Broker, lifetime: Lifetime, stop: threading.Event
+    contract: ContractFile,
+    broker: Broker,
+    lifetime: Lifetime,
+    stop: threading.Event,
+    histories: Path | None = None,
 ) -> Iterator[Site]:
-    """Yield a site for lanes of this contract on this broker; raise BrokerError where that cannot be made."""
+    """Yield a site for lanes of this contract on this broker; raise BrokerError where that cannot be made.
+
+    `stop` is set by whoever wants the run to end; `histories` is the folder to keep histories in.
+    """
     make = _rabbitmq if broker.kind == "rabbitmq" else _kafka
-    with make(contract, broker, lifetime, stop) as site:
-        yield site
+    with make(contract, broker, lifetime) as kind:
+        yield Site(
+            contract=contract,
+            upstream=(broker.host, broker.port),
+            namespace=kind.namespace,
+            wire=kind.wire,
+            directory=lifetime.directory,
+            environment=lifetime.environment,
+            canary=kind.canary,
+            settings={**broker.settings, "version": broker.version, **kind.settings},
+            histories=histories,
+            stop=stop,
+        )
+
+
+class _Kind(NamedTuple):
+    """What depends on the kind of broker."""
+
+    namespace: Callable[[str], Namespace]
+    wire: Callable[[Names, AddressFor], Wire]
+    canary: tuple[str, ...]
+    settings: Mapping[str, str] = {}
 
 
 @contextlib.contextmanager
-def _rabbitmq(
-    contract: ContractFile, broker: Broker, lifetime: Lifetime, stop: threading.Event
-) -> Iterator[Site]:
-    settings = {**broker.settings, "queue_type": contract.contract.broker.queue_type}
-    yield Site(
-        contract=contract,
-        upstream=(broker.host, broker.port),
-        namespace=lambda name: RabbitmqNamespace(
+def _rabbitmq(contract: ContractFile, broker: Broker, lifetime: Lifetime) -> Iterator[_Kind]:
+    def namespace(name: str) -> RabbitmqNamespace:
+        return RabbitmqNamespace(
             broker.url, broker.management_url, f"{lifetime.token}-{name}", contract.contract
-        ),
+        )
+
+    yield _Kind(
+        namespace=namespace,
         wire=lambda names, _: AmqpWire(names),
-        directory=lifetime.directory,
-        environment=lifetime.environment,
         canary=canary.command("rabbitmq", broker.url),
-        settings=settings,
-        stop=stop,
+        settings={"queue_type": contract.contract.broker.queue_type},
     )
 
 
 @contextlib.contextmanager
-def _kafka(
-    contract: ContractFile, broker: Broker, lifetime: Lifetime, stop: threading.Event
-) -> Iterator[Site]:
+def _kafka(contract: ContractFile, broker: Broker, lifetime: Lifetime) -> Iterator[_Kind]:
     def namespace(name: str) -> KafkaNamespace:
         return KafkaNamespace(broker.url, f"{lifetime.token}-{name}", contract.contract)
 
     with namespace("canary") as perch:
-        yield Site(
-            contract=contract,
-            upstream=(broker.host, broker.port),
-            namespace=namespace,
-            wire=KafkaWire,
-            directory=lifetime.directory,
-            environment=lifetime.environment,
-            canary=canary.command("kafka", broker.url, perch.topics[contract.contract.input.topic]),
-            settings=broker.settings,
-            stop=stop,
-        )
+        topic = perch.topics[contract.contract.input.topic]
+        yield _Kind(namespace=namespace, wire=KafkaWire, canary=canary.command("kafka", broker.url, topic))

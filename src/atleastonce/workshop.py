@@ -14,7 +14,7 @@ from atleastonce import canary
 from atleastonce.checks import judge
 from atleastonce.errors import TransportError
 from atleastonce.findings import Judged
-from atleastonce.history import History
+from atleastonce.history import History, append
 from atleastonce.lane import Lane, Site
 from atleastonce.runner import Expectation, Pace, run, run_clean
 from atleastonce.schedule import Schedule, publish
@@ -59,6 +59,8 @@ class Workshop:
         with self._lane() as lane:
             expected = self._expectation(lane, schedule)
             history = run(lane, f"case-{next(self._cases)}", schedule, expected)
+            if self._site.histories is not None:
+                append(history, self._site.histories / f"{lane.name}.jsonl")
             log = lane.subject.log.read_text(errors="replace") if lane.subject.log.exists() else ""
         verdicts = {promise: judge(history, promise) for promise in self._contract.promised}
         return Judged(history=history, verdicts=verdicts, lane=lane.name, log=log)

@@ -1,4 +1,4 @@
-"""Starts and stops brokers: in containers, as processes of this machine, or not at all where they are there already."""
+"""Starts and stops brokers: in containers, as processes of this machine, or not at all."""
 
 from atleastonce.brokers.broker import Broker, Kind, ProviderName
 from atleastonce.brokers.choice import open_broker, open_brokers, unavailable

@@ -55,7 +55,7 @@ class Broker(Protocol):
         """Why this provider was chosen, in one line."""
 
     def restart(self) -> None:
-        """Stop it in order (or start it after `kill`); return once it is ready, at its address, with its data."""
+        """Stop it in order, or start it after `kill`; return once it is ready, with address and data."""
 
     def pause(self) -> None:
         """Freeze it: connections stay open and nothing is answered."""

@@ -3,21 +3,28 @@
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import get_args
+from typing import Protocol, get_args
 
-from atleastonce.brokers import native_kafka, native_rabbitmq
-from atleastonce.brokers.broker import TITLES, Broker, Kind, ProviderName, RunningBroker, Say
+from atleastonce.brokers import kafka_jars, native_kafka, native_rabbitmq
+from atleastonce.brokers.broker import TITLES, Broker, Kind, ProviderName, Say
 from atleastonce.brokers.external import open_external
 from atleastonce.errors import BrokerUnavailable, UsageError
 from atleastonce.lifetimes import Lifetime
 
-Opened = contextlib.AbstractContextManager[RunningBroker]
+
+class Opened(Broker, Protocol):
+    """A broker that can still be told why it was chosen."""
+
+    reason: str
+
+
+Opening = contextlib.AbstractContextManager[Opened]
 
 _NATIVE_CHECKS: Mapping[Kind, Callable[[], object]] = {
     "rabbitmq": native_rabbitmq.check,
-    "kafka": native_kafka.installed,
+    "kafka": kafka_jars.installed,
 }
-_NATIVE: Mapping[Kind, Callable[[Lifetime], Opened]] = {
+_NATIVE: Mapping[Kind, Callable[[Lifetime], Opening]] = {
     "rabbitmq": native_rabbitmq.open_native_rabbitmq,
     "kafka": native_kafka.open_native_kafka,
 }
@@ -30,9 +37,9 @@ def _quiet(_: str) -> None:
 
 
 def unavailable(kind: Kind, provider: ProviderName, say: Say = _quiet) -> BrokerUnavailable | None:
-    """Return why this provider cannot give a broker of this kind here, with the command that helps; None if it can.
+    """Return why this provider cannot give such a broker here, with the command that helps; else None.
 
-    Tests skip, or under CI fail, with that message. An image that is missing is pulled, which may take minutes.
+    Tests skip, or under CI fail, with that message. An image that is missing is pulled, which takes minutes.
     """
     try:
         _choose(kind, provider, None, say)
@@ -53,8 +60,8 @@ def open_broker(
 ) -> Iterator[Broker]:
     """Start or reach a broker, which ends with the `with` block; `say` is told what goes on.
 
-    Raises BrokerUnavailable, with the command that helps, where there can be none; BrokerError if one that should
-    start does not; UsageError for an unknown name or an address that is none.
+    Raises BrokerUnavailable, with the command that helps, where there can be none; BrokerError if one that
+    should start does not; UsageError for an unknown name or an address that is none.
     """
     chosen, reason = _choose(kind, provider, url, say)
     say(f"{TITLES[kind]}: {reason}")
@@ -72,7 +79,7 @@ def open_brokers(
     provider: ProviderName = "auto",
     say: Say = _quiet,
 ) -> Iterator[dict[Kind, Broker]]:
-    """Start several brokers side by side, so that all of them take no longer than the slowest; see `open_broker`."""
+    """Start brokers side by side: all take no longer than the slowest; see `open_broker`."""
     stacks = {kind: contextlib.ExitStack() for kind in kinds}
 
     def start(kind: Kind) -> Broker:
@@ -92,13 +99,17 @@ def open_brokers(
 def _choose(kind: Kind, provider: ProviderName, url: str | None, say: Say) -> tuple[ProviderName, str]:
     if kind not in get_args(Kind) or provider not in get_args(ProviderName):
         known = ", ".join(get_args(Kind)), ", ".join(get_args(ProviderName))
-        raise UsageError(f"was to open {kind!r} by {provider!r}: known brokers are {known[0]}; providers {known[1]}")
+        raise UsageError(
+            f"was to open {kind!r} by {provider!r}: known brokers are {known[0]}; providers {known[1]}"
+        )
     if provider == "external" or (provider == "auto" and url is not None):
         if url is None:
             raise UsageError(f"was to reach an external {TITLES[kind]}: no address was given; give one")
         return "external", "external: an address was given"
     if url is not None:
-        raise UsageError(f"was to start a {provider} {TITLES[kind]}: an address was given too; leave one of them out")
+        raise UsageError(
+            f"was to start a {provider} {TITLES[kind]}: an address was given too; leave one of them out"
+        )
     if provider == "native":
         _NATIVE_CHECKS[kind]()
         return "native", "native: asked for"
@@ -135,7 +146,9 @@ def _check_docker(kind: Kind, pull_within: float, say: Say) -> None:
     docker.check(kind, pull_within, say)
 
 
-def _opened(kind: Kind, provider: ProviderName, lifetime: Lifetime, url: str, management: str | None) -> Opened:
+def _opened(
+    kind: Kind, provider: ProviderName, lifetime: Lifetime, url: str, management: str | None
+) -> Opening:
     if provider == "external":
         return open_external(kind, url, management)
     if provider == "native":

@@ -71,7 +71,7 @@ def open_external(kind: Kind, url: str, management_url: str | None = None) -> It
             )
     except (OSError, TransportError) as exc:
         raise BrokerUnavailable(
-            f"reached for the {broker.title}: {exc}; start it there, or leave the address out and let us start one"
+            f"reached for the {broker.title}: {exc}; start it there, or give no address and let us start one"
         ) from exc
     yield broker
 

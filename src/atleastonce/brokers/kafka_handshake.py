@@ -10,7 +10,11 @@ import struct
 from atleastonce.errors import TransportError
 
 _TIMEOUT = 5.0  # seconds for one answer
-_METADATA, _OFFSET_FETCH, _FIND_COORDINATOR, _API_VERSIONS, _INIT_PRODUCER_ID = 3, 9, 10, 18, 22
+_METADATA = 3
+_OFFSET_FETCH = 9
+_FIND_COORDINATOR = 10
+_API_VERSIONS = 18
+_INIT_PRODUCER_ID = 22
 _GROUP, _TRANSACTION = 0, 1
 _NAME = "atleastonce-warm-up"
 
@@ -18,7 +22,7 @@ _NAME = "atleastonce-warm-up"
 def warm_up(host: str, port: int) -> None:
     """Have the topics of groups and transactions made, and their coordinators loaded.
 
-    To be called again until it returns: raises OSError if nobody answers, TransportError if it is not ready yet.
+    To be called again until it returns: raises OSError if nobody answers, TransportError if it is not ready.
     """
     brokers(host, port)
     with socket.create_connection((host, port), _TIMEOUT) as link:
@@ -26,7 +30,9 @@ def warm_up(host: str, port: int) -> None:
             answer = _ask(link, _FIND_COORDINATOR, 1, _string(_NAME) + struct.pack(">b", kind))
             _check("find a coordinator", answer, 4)
         answer = _ask(link, _OFFSET_FETCH, 2, _string(_NAME) + struct.pack(">i", -1))
-        _check("load the groups", answer, 4)  # after an empty list of topics, elsewhere after the throttle time
+        _check(
+            "load the groups", answer, 4
+        )  # after an empty list of topics, elsewhere after the throttle time
         answer = _ask(link, _INIT_PRODUCER_ID, 0, _string(_NAME) + struct.pack(">i", 1_000))
         _check("load the transactions", answer, 4)
 
@@ -91,6 +97,8 @@ def release(host: str, port: int) -> str:
     try:
         features = entity_reader(ApiVersionsResponse)(answer, 0)[0].finalized_features
     except Exception as exc:  # a reader of foreign bytes may fail in any way
-        raise TransportError(f"asked Kafka at {host}:{port} for its versions: the answer is unreadable") from exc
+        raise TransportError(
+            f"asked Kafka at {host}:{port} for its versions: the answer is unreadable"
+        ) from exc
     levels = {feature.name: feature.max_version_level for feature in features}
     return f"metadata.version {levels.get('metadata.version', 'unknown')}"

@@ -1,4 +1,4 @@
-"""A broker as a process of this machine: started, stopped, frozen and killed by signals; the same for every kind."""
+"""A broker as a process of this machine, of whatever kind: started, stopped, frozen and killed by signals."""
 
 import os
 import re
@@ -12,8 +12,6 @@ from atleastonce.brokers.broker import RunningBroker
 from atleastonce.brokers.readiness import ready
 from atleastonce.brokers.settings import open_files
 from atleastonce.errors import BrokerError
-
-_STOPS_WITHIN = 15.0  # seconds that an orderly stop may take before it is ended with SIGKILL
 
 # the limit is set in the child: this process may run threads, between whose fork and exec no Python is safe
 _WITH_OPEN_FILES = ["/bin/sh", "-c", 'ulimit -n "$0" && exec "$@"', str(open_files())]
@@ -29,11 +27,12 @@ class NativeBroker(RunningBroker):
     command: list[str]
     environment: Mapping[str, str]
     directory: Path
+    stops_within: float = 15.0  # seconds that an orderly stop may take before it is ended with SIGKILL
     reported_by_log: re.Pattern[str] | None = None  # group 1 is the version, where no handshake tells it
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def start(self) -> None:
-        """Start the process and return once the broker is ready; raise BrokerError with its log if it does not get so."""
+        """Return once the broker is ready; raise BrokerError with its log if it does not get so."""
         with self._log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 [*_WITH_OPEN_FILES, *self.command],
@@ -49,9 +48,10 @@ class NativeBroker(RunningBroker):
     def stop(self) -> None:
         """Stop in order, or with SIGKILL if that takes too long; nothing happens after `kill`."""
         self.resume()
-        self._signal(signal.SIGTERM)
+        if self._running.poll() is None:
+            self._running.terminate()  # the leader only: it ends its helpers when it no longer needs them
         try:
-            self._running.wait(_STOPS_WITHIN)
+            self._running.wait(self.stops_within)
         except subprocess.TimeoutExpired:
             self.kill()
 

@@ -2,6 +2,7 @@
 
 import random
 import socket
+import threading
 from pathlib import Path
 
 from atleastonce.brokers.broker import LOOPBACK
@@ -9,26 +10,32 @@ from atleastonce.errors import BrokerError
 
 _LOWEST = 10_000
 _ROOM = 2_000  # ports: fewer candidates than this would make concurrent runs collide
+_GIVEN: set[int] = set()  # by this process: brokers that start side by side must not get the same
+_LOCK = threading.Lock()
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def free_ports(count: int) -> list[int]:
     """Return different ports of the loopback address on which nothing listens now.
 
-    They lie below the range from which the kernel takes the ports of outgoing connections: otherwise, while the
-    broker is down, the port of a retrying client could be the very one that the broker needs to come back.
+    They lie below the range from which the kernel takes the ports of outgoing connections: otherwise, while
+    the broker is down, the port of a retrying client could be the very one that it needs to come back.
     Another program may still take one before we do; the broker then fails to start and says so.
     """
-    candidates = list(_candidates())
-    random.shuffle(candidates)
     found: list[int] = []
-    for port in candidates:
-        if len(found) == count:
-            break
-        if _is_free(port):
-            found.append(port)
+    with _LOCK:
+        candidates = [port for port in _candidates() if port not in _GIVEN]
+        random.shuffle(candidates)
+        for port in candidates:
+            if len(found) == count:
+                break
+            if _is_free(port):
+                found.append(port)
+        _GIVEN.update(found)
     if len(found) < count:
-        raise BrokerError(f"looked for {count} free ports on {LOOPBACK}: found {len(found)}; stop what uses them")
+        raise BrokerError(
+            f"looked for {count} free ports on {LOOPBACK}: found {len(found)}; stop what uses them"
+        )
     return found
 
 

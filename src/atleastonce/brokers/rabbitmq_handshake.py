@@ -1,4 +1,4 @@
-"""Asks a RabbitMQ whether it serves: a whole AMQP handshake on a bare socket, and one request to its HTTP API."""
+"""Asks a RabbitMQ whether it serves: a whole AMQP handshake, and one request to its HTTP API."""
 
 import base64
 import http.client
@@ -38,12 +38,14 @@ def management_answers(host: str, port: int, user: str, password: str) -> None:
         connection.request("GET", "/api/whoami", headers={"Authorization": f"Basic {token}"})
         status = connection.getresponse().status
     except http.client.HTTPException as exc:
-        raise TransportError(f"asked the HTTP API at {host}:{port} who we are: no HTTP answer ({exc})") from exc
+        raise TransportError(
+            f"asked the HTTP API at {host}:{port} who we are: no HTTP answer ({exc})"
+        ) from exc
     finally:
         connection.close()
     if status != http.client.OK:
         raise TransportError(
-            f"asked the HTTP API at {host}:{port} who we are: status {status}; check the user and the password"
+            f"asked the HTTP API at {host}:{port} who we are: status {status}; check user and password"
         )
 
 

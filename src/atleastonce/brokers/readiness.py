@@ -1,4 +1,4 @@
-"""Finds out that a broker is ready: asks it, every few hundredths of a second, until it answers or time is up."""
+"""Finds out that a broker is ready: asks it again and again until it serves or time is up."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ WITHIN = 90.0  # seconds: a broker on a machine that is busy with others'
 
 
 def ready(broker: RunningBroker, logs: Callable[[], str], alive: Callable[[], bool] = lambda: True) -> str:
-    """Wait until the broker does its work, not only listens, and return the version it reports (may be empty).
+    """Wait until the broker serves, not only listens, and return the version it reports (may be empty).
 
     Raises BrokerError with the end of its log if it dies (`alive`) or takes longer than `WITHIN`.
     """

@@ -1,4 +1,4 @@
-"""How we configure a broker that we start, and what of it is recorded with a verdict: one table for all providers."""
+"""How we configure a broker that we start, and what of it is recorded with a verdict, for all providers."""
 
 import resource
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ KAFKA_IMAGE = "apache/kafka:4.3.1"
 
 RABBITMQ: Mapping[str, str] = {
     "loopback_users": "none",  # in a container, the host is not the loopback
-    "consumer_timeout": "1800000",  # ms: the default, written down since it ends a consumer that holds a delivery
+    "consumer_timeout": "1800000",  # ms: the default; it ends a consumer that holds a delivery for longer
     "vm_memory_high_watermark.relative": "0.6",
     "disk_free_limit.absolute": "50MB",  # a test broker need not stop publishers on a full laptop
-    "collect_statistics_interval": "30000",  # ms: nothing of ours reads statistics, and many queues make them dear
+    "collect_statistics_interval": "30000",  # ms: we read no statistics, and many queues make them dear
 }
 
 KAFKA: Mapping[str, str] = {
@@ -30,13 +30,16 @@ KAFKA: Mapping[str, str] = {
     "group.consumer.min.session.timeout.ms": "100",
     "group.consumer.min.heartbeat.interval.ms": "50",
     "auto.create.topics.enable": "false",  # a misspelt topic is an error, not an empty topic
-    "log.flush.interval.messages": "10000000",
+    # a broker that was killed may register again when its old session is over: 9 s by default
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "300",
 }
 
 _RECORDED_KAFKA = {
     "rebalance_delay_ms": "group.initial.rebalance.delay.ms",
     "offsets_partitions": "offsets.topic.num.partitions",
     "session_timeout_floor_ms": "group.min.session.timeout.ms",
+    "broker_session_timeout_ms": "broker.session.timeout.ms",
     "auto_create_topics": "auto.create.topics.enable",
 }
 

@@ -1,10 +1,10 @@
-"""What every check first asks of a history: may it be judged at all, and what differs from the clean runs?"""
+"""What every check first asks of a history: may it be judged, and what differs from the clean runs."""
 
 from dataclasses import dataclass
 
 from atleastonce import effects
 from atleastonce.effects import Difference
-from atleastonce.history import Event, History, Observation
+from atleastonce.history import Event, History, Moment, Observation
 from atleastonce.ledger import Ledger
 from atleastonce.schedule import SENTINEL
 from atleastonce.verdict import Verdict
@@ -35,20 +35,22 @@ class Case:
     """The messages of which the broker confirmed a copy."""
     seen: frozenset[str]
     """The messages whose clean effect changes something observed."""
+    named: frozenset[str]
+    """Those of them to which something observed belongs by name."""
     dead_lettered: frozenset[str | None]
+    """The messages in the dead-letter queue; None where one of them could not be told."""
 
     def repeated(self) -> tuple[str, ...]:
-        """Return the messages that were delivered at least twice and whose effect is seen."""
+        """Return the messages that were delivered at least twice."""
         return tuple(m for m in self.history.header.schedule.published if self.ledger.deliveries(m) > 1)
 
 
 def open_case(history: History) -> Case:
     """Read a history as a case; raise Unjudgeable where it proves nothing."""
-    before, clean, run = _complete(history)
-    _all_went_as_planned(history.events)
+    before, clean, second, run = _complete(history)
+    _all_went_as_planned(history)
     ignore = tuple(history.header.declared.get("ignore", ()))
-    second = history.observed("clean-2")
-    if second is not None and (paths := effects.unstable(clean, second, ignore)):
+    if paths := effects.unstable(clean, second, ignore):
         shown = ", ".join(paths[:_SHOWN]) + (
             f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
         )
@@ -63,6 +65,7 @@ def open_case(history: History) -> Case:
         differences=effects.compare(clean, run, before.values, ignore),
         confirmed=frozenset(_confirmed(history.events)),
         seen=frozenset(m for m in published if m in touched or None in touched),
+        named=frozenset(m for m in published if m in touched),
         dead_lettered=frozenset(letter.message for letter in run.dead_letters),
     )
 
@@ -78,26 +81,33 @@ def blamed(differences: tuple[Difference, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(message for message in named if message and message != SENTINEL))
 
 
-def witnessed(history: History) -> bool:
-    """Tell whether the canary kept its time while the run waited for what is missing (rule 7)."""
+def unwitnessed(history: History) -> str | None:
+    """Say why what is missing may not be accused: the canary was late, or did not fly at all (rule 7)."""
     canaries = [event for event in history.events if event.event == "canary"]
-    return bool(canaries) and all(event.ok for event in canaries)
+    late = next((event for event in canaries if not event.ok), None)
+    if late is not None:
+        return f"the machine was too slow for the canary too ({late.note})"
+    return None if canaries else "no canary kept the time beside the service"
 
 
-def _complete(history: History) -> tuple[Observation, Observation, Observation]:
-    wanted = (history.observed("before"), history.observed("clean-1"), history.observed("faulty"))
-    for observation, what in zip(
-        wanted, ("before the faults", "of a clean run", "after the faults"), strict=True
-    ):
-        if observation is None:
-            raise Unjudgeable(_first_failure(history.events) or f"there is no observation {what}")
+_MOMENTS: dict[Moment, str] = {
+    "before": "before the faults",
+    "clean-1": "of the first clean run",
+    "clean-2": "of the second clean run",
+    "faulty": "after the faults",
+}
+
+
+def _complete(history: History) -> tuple[Observation, ...]:
+    """Return the observations in the order of the moments; raise Unjudgeable where one is missing."""
+    found = []
+    for moment, when in _MOMENTS.items():
+        if (observation := history.observed(moment)) is None:
+            raise Unjudgeable(_first_failure(history.events) or f"there is no observation {when}")
         if observation.unreadable:
-            raise Unjudgeable(f"the observation {what} failed: {observation.unreadable}")
-    before, clean, run = wanted
-    assert before is not None  # noqa: S101 - for the type checker; the loop has raised otherwise
-    assert clean is not None  # noqa: S101
-    assert run is not None  # noqa: S101
-    return before, clean, run
+            raise Unjudgeable(f"the observation {when} failed: {observation.unreadable}")
+        found.append(observation)
+    return tuple(found)
 
 
 _FAILURES = {
@@ -118,10 +128,14 @@ def _first_failure(events: tuple[Event, ...]) -> str | None:
     return None
 
 
-def _all_went_as_planned(events: tuple[Event, ...]) -> None:
-    if (reason := _first_failure(events)) is not None:
+def _all_went_as_planned(history: History) -> None:
+    if (reason := _first_failure(history.events)) is not None:
         raise Unjudgeable(reason)
-    if not any(event.event == "quiet" for event in events):
+    sprung = {event.note for event in history.events if event.event == "sprung"}
+    for trap in history.header.schedule.traps:
+        if trap.describe() not in sprung:
+            raise Unjudgeable(_FAILURES["unsprung"].format(note=trap.describe()))
+    if not any(event.event == "quiet" for event in history.events):
         raise Unjudgeable("the history does not say that the service became quiet")
 
 

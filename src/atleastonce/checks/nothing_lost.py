@@ -1,10 +1,10 @@
-"""nothing-lost: every input the broker confirmed has its effect, or lies in the dead-letter queue, once quiet.
+"""nothing-lost: every input the broker confirmed has its effect, or lies in the dead-letter queue.
 
-Assumes that the history is quiet and its clean runs agree. A missing effect is accused only where the run waited
-for it and the canary kept its time meanwhile; otherwise it is unknown. Linear in the events.
+Assumes that the history is quiet and its clean runs agree. A missing effect is accused only where the run
+waited for it and the canary kept its time meanwhile; otherwise it is unknown. Linear in the events.
 """
 
-from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, open_case, witnessed
+from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, open_case, unwitnessed
 from atleastonce.effects import Difference
 from atleastonce.history import History
 from atleastonce.verdict import Verdict
@@ -15,32 +15,62 @@ PROMISE = "nothing-lost"
 def check(history: History) -> Verdict:
     """Judge a history; the occasion is a confirmed input whose clean effect is seen."""
     try:
-        case = open_case(history)
-        owed = sorted(case.confirmed & case.seen)
-        if not owed:
-            raise Unjudgeable("nothing was confirmed whose effect a clean run shows", occasion=False)
-        missing = _missing(case)
-        if missing and not witnessed(history):
-            raise Unjudgeable(
-                "effects are missing, but the machine was too slow for the canary too: "
-                + "; ".join(evidence(missing))
-            )
+        return _judged(open_case(history))
     except Unjudgeable as reason:
         return reason.verdict(PROMISE)
-    if missing:
-        return Verdict(
-            promise=PROMISE,
-            outcome="broken",
-            reason="a confirmed input has no effect, or less than its whole effect",
-            evidence=evidence(missing),
-            blamed=blamed(missing),
+
+
+def _judged(case: Case) -> Verdict:
+    owed = sorted(case.confirmed & case.seen)
+    if not owed:
+        raise Unjudgeable("nothing was confirmed whose effect a clean run shows", occasion=False)
+    missing = _not_set_aside(case, owed)
+    if not missing:
+        return Verdict(promise=PROMISE, outcome="kept", reason=_what_became(case, owed))
+    if (excuse := unwitnessed(case.history)) is not None:
+        raise Unjudgeable(f"{excuse}; missing: {_listed(missing)}")
+    return Verdict(
+        promise=PROMISE,
+        outcome="broken",
+        reason="a confirmed input has no effect, or less than its whole effect",
+        evidence=evidence(missing),
+        blamed=blamed(missing),
+    )
+
+
+def _not_set_aside(case: Case, owed: list[str]) -> tuple[Difference, ...]:
+    """Return what is missing and not explained by a dead letter; raise Unjudgeable where that is open."""
+    dead = case.dead_lettered
+    missing = tuple(each for each in _missing(case) if each.message is None or each.message not in dead)
+    if not missing or not dead:
+        return missing
+    if None in dead:
+        raise Unjudgeable(
+            f"a dead letter names no message, and may be what is missing: {_listed(missing)}; "
+            "keep the headers or the body of what is dead-lettered"
         )
-    return Verdict(promise=PROMISE, outcome="kept", reason=f"{', '.join(owed)} had their effect")
+    if any(each.message for each in missing):
+        return missing
+    # It belongs to no message by name: the dead letters explain it where the others' effects are seen.
+    unseen = [message for message in owed if message not in dead | case.named]
+    if unseen:
+        raise Unjudgeable(f"a dead letter or {', '.join(unseen)} may be what is missing: {_listed(missing)}")
+    return ()
 
 
 def _missing(case: Case) -> tuple[Difference, ...]:
-    """Return what is missing and not set aside; other differences only where no input came twice (rule 9)."""
+    """Return what is missing; other differences only where no input came twice (rule 9)."""
     kinds = {"deficit"} if case.repeated() else {"deficit", "differs"}
-    short = (each for each in case.differences if each.kind in kinds)
-    excused = case.dead_lettered | ({None} if case.dead_lettered else set())
-    return tuple(each for each in short if each.message not in excused)
+    return tuple(each for each in case.differences if each.kind in kinds)
+
+
+def _listed(missing: tuple[Difference, ...]) -> str:
+    return "; ".join(evidence(missing))
+
+
+def _what_became(case: Case, owed: list[str]) -> str:
+    aside = [message for message in owed if message in case.dead_lettered]
+    effective = [message for message in owed if message not in aside]
+    said = [f"{', '.join(effective)} had their effect"] if effective else []
+    said += [f"{', '.join(aside)} in the dead-letter queue"] if aside else []
+    return "; ".join(said)

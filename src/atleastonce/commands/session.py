@@ -1,17 +1,19 @@
-"""What every command that judges does around the judging: lifetime, broker, interrupts, report."""
+"""What every command that judges does around the judging: a lifetime, brokers, and an end on Ctrl-C."""
 
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
-from atleastonce.brokers import Broker, Kind, ProviderName, open_brokers
+from atleastonce.brokers import Broker, Kind, ProviderName, open_broker, open_brokers
+from atleastonce.brokers.broker import Say
 from atleastonce.contract import ContractFile
+from atleastonce.lane import Site
 from atleastonce.lifetimes import Lifetime
 from atleastonce.site import laid_out
-from atleastonce.lane import Site
 
 
 @dataclass(frozen=True)
@@ -25,14 +27,68 @@ class Source:
 
 @dataclass(frozen=True)
 class Session:
-    """A lifetime with brokers in it, until the user interrupts."""
+    """A lifetime with running brokers in it; `stop` is set once the user wants an end."""
 
     lifetime: Lifetime
     brokers: dict[Kind, Broker]
     stop: threading.Event
 
     @contextlib.contextmanager
-    def site(self, contract: ContractFile) -> Iterator[Site]:
+    def site(self, contract: ContractFile, histories: Path | None = None) -> Iterator[Site]:
         """Lay out the site of a contract on the broker of its kind."""
-        with laid_out(contract, self.brokers[contract.contract.broker.kind], self.lifetime, self.stop) as site:
+        broker = self.brokers[contract.contract.broker.kind]
+        with laid_out(contract, broker, self.lifetime, self.stop, histories) as site:
             yield site
+
+
+@contextlib.contextmanager
+def session(kinds: Sequence[Kind], source: Source, say: Say) -> Iterator[Session]:
+    """Start the brokers, and end whatever was started when the block is left, however that happens.
+
+    Raises BrokerUnavailable, BrokerError or UsageError.
+    """
+    stop = threading.Event()
+    with _terminable(stop), Lifetime() as lifetime, _brokers(kinds, source, lifetime, say) as brokers:
+        try:
+            yield Session(lifetime, brokers, stop)
+        finally:
+            stop.set()
+
+
+@contextlib.contextmanager
+def _brokers(
+    kinds: Sequence[Kind], source: Source, lifetime: Lifetime, say: Say
+) -> Iterator[dict[Kind, Broker]]:
+    if len(kinds) > 1:
+        with open_brokers(kinds, lifetime, provider=source.provider, say=say) as brokers:
+            yield brokers
+        return
+    (kind,) = kinds
+    opened = open_broker(
+        kind,
+        lifetime,
+        provider=source.provider,
+        url=source.url,
+        management_url=source.management_url,
+        say=say,
+    )
+    with opened as broker:
+        yield {kind: broker}
+
+
+@contextlib.contextmanager
+def _terminable(stop: threading.Event) -> Iterator[None]:
+    """Let SIGTERM end the run as Ctrl-C does; outside the main thread signals are somebody else's business."""
+
+    def terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - as signals call it
+        stop.set()
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

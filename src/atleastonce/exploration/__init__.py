@@ -1,4 +1,4 @@
-"""Which schedules to try: pure functions from a calm run to schedules, and from a schedule to shorter ones."""
+"""Which schedules to try: from a calm run to schedules, and from a schedule to shorter ones."""
 
 from collections.abc import Callable, Iterator
 

@@ -26,7 +26,7 @@ def crash_points(calm: History, fault: str = "kill") -> Iterator[Schedule]:
 
 
 def _passed(calm: History) -> Iterator[tuple[str, str, str, int]]:
-    """Yield service, event, message and which time, for every protocol event, in the order of the calm run."""
+    """Yield service, event, message and which time, for every protocol event of the calm run."""
     times: Counter[tuple[str, str, str]] = Counter()
     for event in calm.events:
         if (key := _key(event, calm.header.schedule)) is not None:

@@ -10,8 +10,8 @@ from atleastonce.schedule import SENTINEL, Schedule
 def shrink(schedule: Schedule, blamed: Iterable[str], breaks: Callable[[Schedule], bool]) -> Schedule:
     """Return the shortest schedule found that still breaks; `breaks` carries one out, and is asked rarely.
 
-    First everything that has nothing to do with the blamed messages is left out at once, which is nearly always
-    the answer; then every single step is tried, until none can go.
+    First everything that has nothing to do with the blamed messages is left out at once, which is nearly
+    always the answer; then every single step is tried, until none can go.
     """
     wanted = {*blamed, *(trap.message for trap in schedule.traps)}
     focused = _only(schedule, wanted)

@@ -1,7 +1,7 @@
 """What the relay needs to know of a protocol: where frames end, what happened in them, how to end a link.
 
-The relay itself (`relay.tcp`) moves bytes and springs traps; a `Wire` (one per relay) makes a `Codec` for each
-link, and holds what the links of one subject have in common.
+The relay itself (`relay.tcp`) moves bytes and springs traps; a `Wire` (one per relay) makes a `Codec` for
+each link, and holds what the links of one subject have in common.
 """
 
 import re

@@ -187,5 +187,5 @@ class KafkaCodec:
     def _release(self, asked: Asked) -> None:
         """Give back what a commit covered that was not answered for."""
         for _, covered in asked.covered.values():
-            self._link.shared.ledger.fetched(covered)
+            self._link.shared.ledger.put_back(covered)
         asked.covered.clear()

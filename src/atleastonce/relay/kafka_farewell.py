@@ -19,12 +19,13 @@ from atleastonce.relay.kafka_protocol import read_response, write_request
 from atleastonce.relay.kafka_state import Member, Shared, Transaction
 
 _LEAVES = i32(-1)
-_PATIENCE = 5.0
+_PATIENCE = 3.0
 _PAUSE = 0.02
 
 _RETRIED = {
     ErrorCode.coordinator_load_in_progress,
     ErrorCode.coordinator_not_available,
+    ErrorCode.not_coordinator,
     ErrorCode.concurrent_transactions,
 }
 """Refusals that pass by themselves: the coordinator has just started, or still ends a transaction."""

@@ -32,7 +32,7 @@ class Record(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """One record batch, its records still packed."""
+    """One record batch; `data` is its records, decompressed and still encoded."""
 
     offset: int
     last: int
@@ -40,19 +40,21 @@ class Batch(NamedTuple):
     producer: int
     epoch: int
     size: int
-    packed: bytes
+    data: bytes
 
     def records(self) -> Iterator[Record]:
-        """Yield the records; raise ValueError, LookupError or cramjam's errors where they cannot be read."""
-        data = _unpack(self.attributes & _COMPRESSION, self.packed)
+        """Yield the records; raise ValueError or LookupError where they cannot be read."""
         at = 0
         for _ in range(self.size):
-            record, at = _record(data, at, self.offset)
+            record, at = _record(self.data, at, self.offset)
             yield record
 
 
 def batches(data: bytes) -> Iterator[Batch]:
-    """Yield the whole batches, oldest first; a broker cuts the last one off at the size asked for."""
+    """Yield the whole batches, oldest first; a broker cuts the last one off at the size asked for.
+
+    Raise ValueError, LookupError or cramjam's errors where they cannot be read.
+    """
     start = 0
     while len(data) - start >= _HEAD.size:
         if data[start + _MAGIC_AT] != _MAGIC:
@@ -63,13 +65,13 @@ def batches(data: bytes) -> Iterator[Batch]:
         end = start + _LENGTH.size + length
         if end > len(data) or length < 0:
             return
-        packed = data[start + _HEAD.size : end]
-        yield Batch(offset, offset + last, attributes, producer, epoch, count, packed)
+        unpacked = _unpack(attributes & _COMPRESSION, data[start + _HEAD.size : end])
+        yield Batch(offset, offset + last, attributes, producer, epoch, count, unpacked)
         start = end
 
 
-def visible(data: bytes, aborted: Collection[Any] | None) -> Iterator[Record]:
-    """Yield the records that a consumer hands to its application.
+def visible(data: bytes, aborted: Collection[Any] | None) -> Iterator[Batch]:
+    """Yield the batches whose records a consumer hands to its application.
 
     Control records are left out, and what lies in a transaction of `aborted` (pairs of ``producer_id`` and
     ``first_offset``, which a broker sends to read_committed consumers only) is too.
@@ -83,7 +85,7 @@ def visible(data: bytes, aborted: Collection[Any] | None) -> Iterator[Record]:
             if any((record.key or b"")[2:4] == _ABORT for record in batch.records()):
                 dropped.discard(batch.producer)
         elif not (batch.attributes & _TRANSACTIONAL and batch.producer in dropped):
-            yield from batch.records()
+            yield batch
 
 
 def _record(data: bytes, at: int, base: int) -> tuple[Record, int]:

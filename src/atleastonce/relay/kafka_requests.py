@@ -20,8 +20,9 @@ def _produce(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
             for batch in batches(part.records or b""):
                 if request.transactional_id:
                     link.shared.transaction(request.transactional_id, batch.producer, batch.epoch)
+                ours = link.shared.concerns(batch.data)
                 for record in batch.records():
-                    message, copy = link.shared.identify(record)
+                    message, copy = link.shared.identify(record) if ours else (None, None)
                     events.append(
                         Event(
                             event="produce", side="subject", message=message, copy=copy, queue=name,
@@ -88,7 +89,7 @@ def _end_txn(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
     asked.transactional, asked.commits = request.transactional_id, request.committed
     known = link.shared.transaction(request.transactional_id, request.producer_id, request.producer_epoch)
     note = "commit" if request.committed else "abort"
-    for copy in known.covers or [NO_COPY]:
+    for copy in link.shared.ledger.current(known.covers) or [NO_COPY]:
         yield Event(event="end-txn", side="subject", message=copy.message, copy=copy.copy, note=note)
 
 
@@ -116,7 +117,7 @@ def commits(group: str, place: Place, offset: int, covered: list[Copy]) -> Itera
         )  # fmt: skip
 
 
-NO_COPY = Copy(("", -1), -1, None, None)
+NO_COPY = Copy("", ("", -1), -1, None, None)
 
 Reader = Callable[[Link, Any, Asked], Iterator[Event]]
 

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from atleastonce.history import Event
 from atleastonce.relay.kafka_protocol import Api
-from atleastonce.relay.kafka_records import visible
+from atleastonce.relay.kafka_records import Batch, visible
 from atleastonce.relay.kafka_requests import NO_COPY, commits
-from atleastonce.relay.kafka_state import Asked, Copy, Link
+from atleastonce.relay.kafka_state import Asked, Link, Place
 
 _WRITTEN = {ErrorCode.none, ErrorCode.duplicate_sequence_number}
 """A duplicate sequence number says that an idempotent producer's batch lies there already."""
@@ -41,17 +41,23 @@ def _fetched(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:  # noqa:
         name = link.shared.topic(topic)
         for part in topic.partitions:
             place = (name, part.partition_index)
-            start = link.positions.get(place, 0)
-            for record in visible(part.records or b"", part.aborted_transactions):
-                if record.offset < start:
-                    continue
-                message, copy = link.shared.identify(record)
-                if message is not None:
-                    link.shared.ledger.fetched([Copy(place, record.offset, message, copy)])
-                yield Event(
-                    event="fetch", side="broker", message=message, copy=copy, queue=name, partition=place[1],
-                    offset=record.offset, group=link.shared.group, size=len(record.value or b""),
-                )  # fmt: skip
+            for batch in visible(part.records or b"", part.aborted_transactions):
+                yield from _seen(link, place, batch)
+
+
+def _seen(link: Link, place: Place, batch: Batch) -> Iterator[Event]:
+    start, group = link.positions.get(place, 0), link.shared.group
+    ours = link.shared.concerns(batch.data)
+    for record in batch.records():
+        if record.offset < start:
+            continue
+        message, copy = link.shared.identify(record) if ours else (None, None)
+        if message is not None:
+            link.shared.ledger.fetch(place, record.offset, message, copy)
+        yield Event(
+            event="fetch", side="broker", message=message, copy=copy, queue=place[0], partition=place[1],
+            offset=record.offset, group=group, size=len(record.value or b""),
+        )  # fmt: skip
 
 
 def _joined(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:
@@ -80,8 +86,10 @@ def _committed(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:
     for place, error in _errors(link, answer):
         offset, covered = asked.covered.pop(place, (-1, []))
         ok = error == ErrorCode.none
-        if not ok:
-            link.shared.ledger.fetched(covered)
+        if ok:  # an earlier commit, below this one, may have been refused while this one was on its way
+            covered += link.shared.ledger.cover(place, offset)
+        else:
+            link.shared.ledger.put_back(covered)
         for event in commits(asked.group, place, offset, covered):
             yield _response(event, "commit", ok=ok, settles=ok, note="" if ok else error.name)
 
@@ -95,7 +103,7 @@ def _txn_committed(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:
         if ok and transaction is not None:
             transaction.covers += covered
         else:
-            link.shared.ledger.fetched(covered)
+            link.shared.ledger.put_back(covered)
         for event in commits(asked.group, place, offset, covered):
             yield _response(event, "commit", ok=ok, note="in a transaction" if ok else error.name)
 
@@ -103,7 +111,7 @@ def _txn_committed(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:
 def _ended_txn(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:
     ok = answer.error_code == ErrorCode.none
     known = link.shared.transactions.get(asked.transactional)
-    covers = known.covers if known else []
+    covers = link.shared.ledger.current(known.covers) if known else []
     note = ("commit" if asked.commits else "abort") if ok else answer.error_code.name
     for copy in covers or [NO_COPY]:
         event = Event(
@@ -120,7 +128,7 @@ def _ended_txn(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:
         link.shared.transactions.pop(asked.transactional, None)
 
 
-def _errors(link: Link, answer: Any) -> Iterator[tuple[tuple[str, int], ErrorCode]]:
+def _errors(link: Link, answer: Any) -> Iterator[tuple[Place, ErrorCode]]:
     for topic in answer.topics:
         name = link.shared.topic(topic)
         for part in topic.partitions:

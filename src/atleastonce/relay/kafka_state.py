@@ -16,8 +16,9 @@ _HEADER = COPY_HEADER.encode()
 
 
 class Copy(NamedTuple):
-    """A copy of ours in the log, at its place and offset."""
+    """A copy of ours in the log, at its place and offset; its name means something in its own case only."""
 
+    case: str
     place: Place
     offset: int
     message: str | None
@@ -30,18 +31,31 @@ class Ledger:
     Groups are not told apart: a subject with two groups on one topic covers a copy with the first commit.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, names: Names) -> None:
+        self._names = names
         self._fetched: dict[Place, dict[int, Copy]] = {}
 
-    def fetched(self, copies: Iterable[Copy]) -> None:
-        """Note copies that went to the subject, or that its commit did not settle after all."""
+    def fetch(self, place: Place, offset: int, message: str, copy: str | None) -> None:
+        """Note a copy that went to the subject."""
+        self.put_back([Copy(self._case, place, offset, message, copy)])
+
+    def put_back(self, copies: Iterable[Copy]) -> None:
+        """Note copies that a commit did not settle after all."""
         for copy in copies:
             self._fetched.setdefault(copy.place, {})[copy.offset] = copy
 
     def cover(self, place: Place, offset: int) -> list[Copy]:
-        """Take out and return the copies below an offset, oldest first."""
+        """Take out the copies below an offset, and return those of the case that runs now, oldest first."""
         fetched = self._fetched.get(place, {})
-        return [fetched.pop(each) for each in sorted(o for o in fetched if o < offset)]
+        return self.current([fetched.pop(each) for each in sorted(o for o in fetched if o < offset)])
+
+    def current(self, copies: Iterable[Copy]) -> list[Copy]:
+        """Return the copies of the case that runs now."""
+        return [copy for copy in copies if copy.case == self._case]
+
+    @property
+    def _case(self) -> str:
+        return self._names.copy_header("")
 
 
 @dataclass(frozen=True)
@@ -70,7 +84,11 @@ class Shared:
     group: str = ""
     members: dict[tuple[str, str], Member] = field(default_factory=dict)
     transactions: dict[str, Transaction] = field(default_factory=dict)
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Ledger = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with an empty ledger."""
+        self.ledger = Ledger(self.names)
 
     def topic(self, entity: Any) -> str:
         """Return the topic that a part of a payload is about, by name or, in newer versions, by id.
@@ -96,7 +114,11 @@ class Shared:
     def forsake(self, name: str) -> None:
         """Give back what a transaction covered that will never commit."""
         if (gone := self.transactions.pop(name, None)) is not None:
-            self.ledger.fetched(gone.covers)
+            self.ledger.put_back(gone.covers)
+
+    def concerns(self, data: bytes) -> bool:
+        """Say whether anything of ours may lie in a batch: most batches of a busy service hold nothing."""
+        return _HEADER in data or self.names.message(data) is not None
 
     def identify(self, record: Record) -> tuple[str | None, str | None]:
         """Return message and copy of a record: by our header, else by an id of ours in what it says."""

@@ -37,7 +37,8 @@ class Link:
         self.codec = codec
         self.dead = False
         self.ended = asyncio.Event()
-        self._held: deque[tuple[From, Segment]] | None = None
+        self._holding = False
+        self._held: deque[tuple[From, Segment]] = deque()
         self._ends: dict[From, _End] = {}
         self._early = bytearray()
 
@@ -55,17 +56,13 @@ class Link:
 
     def hold(self) -> None:
         """Keep back everything, in both directions, from the frame that is due now on."""
-        self._held = self._held or deque()
+        self._holding = True
 
     def release(self) -> None:
         """Pass on what was held, and go on."""
-        held, self._held = self._held or deque(), None
-        while held and not self.dead:
-            side, segment = held.popleft()
-            self._pass(side, segment)
-            if self._held is not None:
-                self._held.extend(held)
-                return
+        self._holding = False
+        while self._held and not self._holding and not self.dead:
+            self._pass(*self._held.popleft())
 
     # -- called by its two ends
 
@@ -88,7 +85,7 @@ class Link:
         for segment in self.codec.received(side, data):
             if self.dead:
                 self._absorb(side, segment)
-            elif self._held is not None:
+            elif self._holding:
                 self._held.append((side, segment))
             else:
                 self._pass(side, segment)
@@ -147,8 +144,8 @@ class Link:
             if self.dead:
                 self._absorb(side, segment)
                 return
-            if self._held is not None:
-                self._held.append((side, segment))
+            if self._holding:
+                self._held.appendleft((side, segment))
                 return
         self._write(side, segment.data)
         for event in segment.events:

@@ -40,7 +40,7 @@ class Traps:
         return tuple(armed.trap for armed in self._armed if not armed.sprung)
 
     def due(self, when: When, service: str, events: Iterable[Event]) -> Trap | None:
-        """Count these events, which are about to pass or have passed together, and return the trap they spring.
+        """Count these events, which pass (or have passed) together, and return the trap they spring.
 
         At most one: the fault of the first ends the scene for the others, which then wait for the next time.
         """

@@ -51,7 +51,7 @@ class Marks:
             return ""
         answered = last.event == "response" and last.of == event.event
         is_last = last is event or (answered and (last.link, last.copy) == (event.link, event.copy))
-        return "settled, without its effect" if is_last else ""
+        return "its effect never came" if is_last else ""
 
     def _broken(self, promise: str, message: str | None) -> bool:
         verdict = self._verdict

@@ -7,6 +7,8 @@ ours comes before its delivery even where its confirm came later.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+import msgspec
+
 from atleastonce.history import Event, History
 from atleastonce.report.marks import Marks
 from atleastonce.report.story import Lane, Step
@@ -35,7 +37,8 @@ def _in_telling_order(events: Iterable[Event]) -> list[Event]:
             first.setdefault(event.copy or "", len(ordered))
             ordered.append(event)
         else:
-            ordered.insert(at, event)
+            # Recorded when it was confirmed, but told from when it was certainly under way.
+            ordered.insert(at, msgspec.structs.replace(event, t=ordered[at].t))
             first = {copy: index + (index >= at) for copy, index in first.items()}
     return ordered
 
@@ -109,13 +112,12 @@ class _Teller:
         return None
 
     def _published(self, event: Event) -> Step:
-        again = (event.copy or "").rpartition("#")[2] not in {"", "1"}
         known = self._schedule.messages.get(event.message or "")
         name = f"{event.message} ({known.id})" if known and known.id else str(event.message)
         where = place(self._where_in(event))
         if not event.ok:
             where += f", not confirmed: {event.note}"
-        if again:
+        if _copy_number(event) > 1:
             allowed = f"allowed: {DUPLICATE_ALLOWED}"
             return Step("publish", f"{name} again", "runner", "broker", allowed, kind="again")
         return Step("publish", name, "runner", "broker", f"→ {where}" if where else "")
@@ -128,10 +130,9 @@ class _Teller:
     def _delivery(self, event: Event) -> Step:
         again = event.copy in self._delivered or event.redelivered
         self._delivered.add(event.copy)
-        number = (event.copy or "").rpartition("#")[2]
         remark = "redelivered" if again else "first delivery"
-        if number not in {"", "1"}:
-            remark += f" of copy {number}"
+        if _copy_number(event) > 1:
+            remark += f" of copy {_copy_number(event)}"
         mark = self._marks.of_delivery(event)
         return Step(event.event, str(event.message), "broker", "service", remark, mark)
 
@@ -154,6 +155,8 @@ class _Teller:
             )
         if event.event == "commit":
             remark = f"offset {event.offset}, {remark}"
+        elif _copy_number(event) > 1:
+            remark = ", ".join(filter(None, (f"of copy {_copy_number(event)}", remark)))
         what = str(event.message) + (f" ({event.note})" if event.event == "end-txn" else "")
         return Step(event.event, what, remark=remark, mark=self._marks.of_settlement(event))
 
@@ -194,3 +197,9 @@ def _same_place(one: Event, other: Event) -> bool:
         other.queue,
         other.partition,
     )
+
+
+def _copy_number(event: Event) -> int:
+    """Return which publication of its message an event is about; the first where nothing says otherwise."""
+    number = (event.copy or "").rpartition("#")[2]
+    return int(number) if number.isdecimal() else 1

@@ -1,40 +1,42 @@
 """Retells a history for a person: the steps that matter, in order, and what came out differently.
 
-Where there are too many steps, those of innocent messages go first, then the middle: some 25 lines are read,
-a hundred are not.
+Where there are too many steps, those of innocent messages go first, then the middle without its faults: some
+25 lines are read, a hundred are not.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from atleastonce.findings import Counterexample, Judged
 from atleastonce.history import History
 from atleastonce.report.differences import differences
+from atleastonce.report.rows import counted
 from atleastonce.report.story import Step, Story
 from atleastonce.report.teller import tell
 from atleastonce.verdict import Verdict
 
 _MOST_STEPS = 18
-_ENDS = 8
+_ENDS = 5
 
 
 def of_counterexample(found: Counterexample, rules: Mapping[str, str]) -> Story:
     """Retell a counterexample; `rules` says for each fault, by name, which rule of the broker allows it."""
     seen = f"confirmed {found.confirmed} of {found.tried}"
     if not found.confirmed:
-        seen += " (it was seen, and a surplus that was seen stands)"
+        seen += ", but seen (a surplus that was seen stands)"
     steps = found.judged.history.header.schedule.steps
     size = f"shrunk from {found.steps_before} steps to {steps}"
     return retell(
         found.judged.history,
         found.verdict,
         rules,
-        (seen, size if steps < found.steps_before else _counted(steps, "step")),
+        (seen, size if steps < found.steps_before else counted(steps, "step")),
     )
 
 
 def of_failure(promise: str, judged: Judged, rules: Mapping[str, str]) -> Story:
     """Retell a failure as it was first seen, before it is confirmed and shrunk."""
-    size = _counted(judged.history.header.schedule.steps, "step")
+    size = counted(judged.history.header.schedule.steps, "step")
     remarks = ("seen once, not confirmed yet", f"{size}, not shrunk yet")
     return retell(judged.history, judged.verdicts[promise], rules, remarks)
 
@@ -55,12 +57,8 @@ def retell(
     )
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
 def _short(history: History, verdict: Verdict, rules: Mapping[str, str]) -> tuple[Step, ...]:
-    """Return all steps; where these are too many, those of the blamed messages; then the middle goes."""
+    """Return all steps; where these are too many, those of the blamed messages, trimmed."""
     schedule = history.header.schedule
     named = {trap.message for trap in schedule.traps}
     steps: list[Step] = []
@@ -68,5 +66,14 @@ def _short(history: History, verdict: Verdict, rules: Mapping[str, str]) -> tupl
         steps = tell(history, verdict, rules, messages)
         if len(steps) <= _MOST_STEPS:
             return tuple(steps)
-    left_out = Step(verb="…", what=f"{len(steps) - 2 * _ENDS} more steps", kind="gap")
-    return (*steps[:_ENDS], left_out, *steps[-_ENDS:])
+    return tuple(_trimmed(steps))
+
+
+def _trimmed(steps: Sequence[Step]) -> Iterator[Step]:
+    """Yield the beginning, the end, and in between the faults and what is marked."""
+    telling = [index for index, step in enumerate(steps) if step.kind == "fault" or step.mark]
+    kept = sorted({*range(_ENDS), *telling[:_ENDS], *range(len(steps) - _ENDS, len(steps))})
+    for last, index in pairwise((-1, *kept)):
+        if index - last > 1:
+            yield Step(verb="…", what=counted(index - last - 1, "more step"), kind="gap")
+        yield steps[index]

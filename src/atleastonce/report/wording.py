@@ -5,6 +5,8 @@ import re
 from atleastonce.history import Event
 from atleastonce.schedule import Schedule, Trap
 
+_BROKERS = {"rabbitmq": "RabbitMQ", "kafka": "Kafka"}
+
 DUPLICATE_ALLOWED = "a publisher may send again after an unknown confirm"
 """The rule that allows a second copy, which no fault but an action of the schedule brings about."""
 
@@ -24,6 +26,11 @@ def fault_words(trap: Trap) -> str:
     end = "the service" if trap.event in BY_BROKER else "the broker"
     reached = "reached" if trap.when == "before" else "had reached"
     return f"{struck} {trap.when} {nth}{trap.event}({trap.message}) {reached} {end}"
+
+
+def broker_name(kind: str) -> str:
+    """Return the name of a kind of broker as people write it."""
+    return _BROKERS.get(kind, kind or "broker")
 
 
 def ordinal(number: int) -> str:

@@ -23,6 +23,7 @@ from atleastonce.transports import Envelope, Letter, Receipt, Subscription
 from atleastonce.transports.kafka_client import (
     BASE,
     CONSUMER,
+    NOT_YET,
     PRODUCER,
     REFUSED,
     WITHIN,
@@ -67,7 +68,7 @@ class KafkaNamespace:
         with translated(f"create the topics {', '.join(self.topics.values())}"):
             settle(self._admin.create_topics(wanted) if wanted else {})
             for topic in wanted:
-                self.settle_leaders(topic.topic, topic.num_partitions)
+                self._await_usable(topic.topic, topic.num_partitions)
         return self
 
     def __exit__(
@@ -189,13 +190,16 @@ class KafkaNamespace:
                 raise KafkaException(found.error)
         return [(topic, partition) for partition in found.partitions]
 
-    def settle_leaders(self, topic: str, partitions: int) -> None:
-        """Wait until the broker names a leader for every partition: creation is asynchronous."""
+    def _await_usable(self, topic: str, partitions: int) -> None:
+        """Wait until every partition answers: creation goes on after the broker has named its leaders."""
         until = time.monotonic() + WITHIN
-        while time.monotonic() < until:
-            found = self._admin.list_topics(topic, timeout=WITHIN).topics[topic]
-            led = [each for each in found.partitions.values() if each.leader >= 0 and not each.error]
-            if found.error is None and len(led) == partitions:
+        places = [(topic, partition) for partition in range(partitions)]
+        while True:
+            try:
+                self._ends(places, IsolationLevel.READ_UNCOMMITTED)
+            except KafkaException as exc:
+                if exc.args[0].code() not in NOT_YET or time.monotonic() > until:
+                    raise
+                time.sleep(_PAUSE)
+            else:
                 return
-            time.sleep(_PAUSE)
-        raise TimeoutError(f"the topic {topic} has no leaders after {WITHIN:g} s")

@@ -28,6 +28,16 @@ REFUSED = {
 }
 """Errors that mean that the copy is certainly not on the broker; after any other it may be."""
 
+NOT_YET = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError._NOENT,  # noqa: SLF001 - "no leaders found"; these are public constants of the library
+    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+}
+"""Errors of a topic that was created a moment ago."""
+
 BASE = {
     "log_level": 0,  # what matters comes as an exception; librdkafka would write to the user's terminal
     "socket.timeout.ms": int(WITHIN * 1000),

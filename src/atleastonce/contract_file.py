@@ -3,9 +3,9 @@
 import tomllib
 from pathlib import Path
 
-from atleastonce.contract.conversion import convert, near, shown
-from atleastonce.contract.problems import problems
-from atleastonce.contract.tables import Contract, ContractFile
+from atleastonce.contract import Contract, ContractFile
+from atleastonce.contract_problems import problems
+from atleastonce.conversion import convert, near, shown
 from atleastonce.errors import ContractError
 from atleastonce.promises import PROMISES
 

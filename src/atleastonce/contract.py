@@ -1,4 +1,4 @@
-"""The tables of a contract file as frozen data; what users write is fixed (CONTRACT: *The contract*)."""
+"""The contract file, ``atleastonce.toml``, as frozen data; what users write is fixed (CONTRACT)."""
 
 import hashlib
 from pathlib import Path

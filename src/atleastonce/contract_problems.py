@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from atleastonce import templates
-from atleastonce.contract.conversion import near, shown
-from atleastonce.contract.tables import Contract, Service
+from atleastonce.contract import Contract, Service
+from atleastonce.conversion import near, shown
 from atleastonce.promises import PROMISES
 
 EVERYWHERE = ("port", "data_dir", "instance", "http:")

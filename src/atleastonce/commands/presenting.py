@@ -1,0 +1,65 @@
+"""How the commands show what was found: console, live progress, report folder, last line."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from atleastonce.brokers import Broker
+from atleastonce.errors import UsageError
+from atleastonce.faults import FAULTS
+from atleastonce.findings import Findings
+from atleastonce.report import folder, terminal
+from atleastonce.report.rows import numbered
+from atleastonce.report.telling import of_counterexample
+
+RULES: Mapping[str, str] = {name: fault.allowed for name, fault in FAULTS.items()}
+"""For each fault, the rule of the broker that allows it."""
+
+
+@dataclass(frozen=True)
+class Presenter:
+    """Where a command prints, and the folder it writes into."""
+
+    console: Console
+    folder: Path
+    began: datetime
+
+    @property
+    def histories(self) -> Path:
+        """The folder that histories go into while the run lasts."""
+        return self.folder / "histories"
+
+    def say(self, line: str) -> None:
+        """Print a line about what goes on."""
+        self.console.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
+
+    def present(self, found: Sequence[Findings], brokers: Sequence[Broker], code: int) -> None:
+        """Write the report, then show verdicts, counterexamples and the last line."""
+        folder.write(self.folder, found, RULES, self.began)
+        stories = [
+            (of_counterexample(example, RULES), str(self.folder / place))
+            for place, _, example in numbered(found)
+        ]
+        terminal.show(self.console, found, stories)
+        ran_on = ", ".join(f"{broker.kind} {broker.version} ({broker.provider})" for broker in brokers)
+        self.console.print()
+        self.console.print(
+            terminal.summary(found, ran_on, code), markup=False, highlight=False, soft_wrap=True
+        )
+        self.say(f"report: {self.folder / 'report.html'}")
+
+
+def presenter(report: Path | None) -> Presenter:
+    """Return a presenter for a folder that can be written; raise UsageError where it cannot."""
+    began = datetime.now().astimezone()
+    chosen = report or folder.default_folder(began)
+    try:
+        chosen.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise UsageError(
+            f"cannot write the report into {chosen}: {exc.strerror}; name another folder with --report"
+        ) from exc
+    return Presenter(Console(highlight=False), chosen, began)

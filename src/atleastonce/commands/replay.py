@@ -1,0 +1,70 @@
+"""``atleastonce replay``: is a counterexample still one?"""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from atleastonce import campaign, history, schedule
+from atleastonce.commands.presenting import RULES
+from atleastonce.commands.session import Source, session
+from atleastonce.commands.verify import with_queue_type
+from atleastonce.contract import ContractFile
+from atleastonce.contract_file import load, parse
+from atleastonce.errors import UsageError
+from atleastonce.findings import Judged
+from atleastonce.history import Header
+from atleastonce.report.telling import of_failure
+from atleastonce.report.terminal import told
+
+_FIXED, _BROKEN, _INCONCLUSIVE = 0, 1, 3
+
+
+def run(counterexample: Path, *, times: int, contract: Path | None, source: Source) -> int:
+    """Carry a counterexample out again, and return what it is now as the exit code."""
+    planned = schedule.load(counterexample / "schedule.json")
+    header = history.load(counterexample / "history.jsonl").header
+    chosen = _contract(contract, header)
+    console = Console(highlight=False)
+    with session(
+        [chosen.contract.broker.kind], source, lambda line: console.print(line, style="dim")
+    ) as running:
+        with running.site(chosen) as site:
+            judged = campaign.replay(site, planned, times)
+        return _conclude(console, judged)
+
+
+def _contract(given: Path | None, header: Header) -> ContractFile:
+    """Return the contract to replay on: the one given, the file that was used, or else its text as it was."""
+    used = Path(header.contract_file)
+    if given is not None or used.exists():
+        chosen = load(given or used)
+    else:
+        chosen = ContractFile(path=used, text=header.contract_text, contract=parse(header.contract_text))
+    match header.settings.get("queue_type"):
+        case ("quorum" | "classic") as queue_type:
+            return with_queue_type(chosen, queue_type)
+        case None:
+            return chosen
+        case other:
+            raise UsageError(f"the history names the queue type {other!r}; expected quorum or classic")
+
+
+def _conclude(console: Console, judged: Sequence[Judged]) -> int:
+    """Say what the runs came to, with the story of the last that was broken."""
+    broken = [(promise, each) for each in judged for promise in each.verdicts if each.broke(promise)]
+    verdicts = [verdict for each in judged for verdict in each.verdicts.values() if verdict.occasion]
+    unknown = Counter(verdict.reason for verdict in verdicts if verdict.outcome == "unknown")
+    if broken:
+        promise, last = broken[-1]
+        console.print(told(of_failure(promise, last, RULES)), soft_wrap=True)
+        again = sum(any(each.broke(name) for name in each.verdicts) for each in judged)
+        console.print(f"STILL BROKEN: {again} of {len(judged)}", style="bold red")
+        return _BROKEN
+    if unknown or not verdicts:
+        why = "; ".join(unknown) or "no promise had an occasion"
+        console.print(f"INCONCLUSIVE: {why}", style="yellow", markup=False, soft_wrap=True)
+        return _INCONCLUSIVE
+    console.print(f"FIXED: kept {len(judged)} of {len(judged)}", style="green")
+    return _FIXED

@@ -1,0 +1,74 @@
+"""``atleastonce verify``: does a service keep what its contract promises?"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from atleastonce.campaign import Campaign, Plan
+from atleastonce.commands.presenting import RULES, presenter
+from atleastonce.commands.session import Source, session
+from atleastonce.contract import ContractFile, QueueType
+from atleastonce.contract_file import load
+from atleastonce.conversion import near
+from atleastonce.durations import Duration
+from atleastonce.errors import UsageError
+from atleastonce.exploration import EXPLORERS
+from atleastonce.report.progress import watching
+
+EXIT_CODES = {"kept": 0, "broken": 1, "unknown": 3}
+
+
+def run(
+    file: Path,
+    *,
+    plan: Plan,
+    budget: str | None,
+    explore: str | None,
+    queue_type: QueueType | None,
+    source: Source,
+    report: Path | None,
+) -> int:
+    """Verify a contract, show and write the verdicts, and return the exit code."""
+    contract = with_queue_type(load(file), queue_type)
+    plan = replace(plan, explore=explored(explore), budget=None if budget is None else duration(budget))
+    shown = presenter(report)
+    with (
+        session([contract.contract.broker.kind], source, shown.say) as running,
+        running.site(contract, shown.histories) as site,
+    ):
+        with watching(shown.console, RULES) as watcher:
+            findings = Campaign(site, plan, watcher).carry_out()
+        code = EXIT_CODES[findings.outcome]
+        shown.present([findings], list(running.brokers.values()), code)
+    return code
+
+
+def with_queue_type(contract: ContractFile, queue_type: QueueType | None) -> ContractFile:
+    """Return a contract for another type of queue; None leaves it as it is."""
+    if queue_type is None:
+        return contract
+    broker = msgspec.structs.replace(contract.contract.broker, queue_type=queue_type)
+    changed = msgspec.structs.replace(contract.contract, broker=broker)
+    return msgspec.structs.replace(contract, contract=changed)
+
+
+def explored(names: str | None) -> tuple[str, ...]:
+    """Read what ``--explore`` names; raise UsageError for what does not exist."""
+    if names is None:
+        return tuple(EXPLORERS)
+    chosen = tuple(name.strip() for name in names.split(",") if name.strip())
+    for name in chosen:
+        if name not in EXPLORERS:
+            raise UsageError(f"--explore: there is no exploration {name!r}{near(name, EXPLORERS)}")
+    if not chosen:
+        raise UsageError(f"--explore: found nothing; name any of {', '.join(EXPLORERS)}")
+    return chosen
+
+
+def duration(text: str) -> float:
+    """Read what ``--budget`` gives; raise UsageError for what is no duration."""
+    try:
+        return float(Duration.parse(text))
+    except ValueError as exc:
+        raise UsageError(f"--budget: {exc}") from exc

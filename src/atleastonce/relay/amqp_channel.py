@@ -1,0 +1,196 @@
+"""One AMQP channel as the relay understands it: which tag and which confirm stands for which copy.
+
+Delivery tags count per channel, `multiple` and tag 0 are expanded, ``get-ok`` is a delivery, without
+acknowledgements a delivery settles itself, ``recover`` is a nack of everything that is unacknowledged.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from pamqp import commands
+
+from atleastonce.history import Event
+from atleastonce.relay.codec import COPY_HEADER, From, Names
+
+
+@dataclass
+class Content:
+    """A method that carries content, while its header and body are still coming."""
+
+    method: Any
+    raw: bytearray
+    properties: commands.Basic.Properties | None = None
+    missing: int = -1
+    body: bytearray = field(default_factory=bytearray)
+
+
+class _Owned(NamedTuple):
+    """What a delivery tag, or a publication's sequence number, stands for."""
+
+    message: str | None
+    copy: str | None
+    queue: str
+
+
+class _Source(NamedTuple):
+    """Where deliveries come from, and whether they settle themselves."""
+
+    queue: str
+    no_ack: bool
+
+
+class Channel:
+    """What the relay must remember of one channel to understand what passes."""
+
+    def __init__(self, number: int, names: Names) -> None:
+        self.contents: dict[From, Content] = {}
+        self.consumers: dict[str, _Source] = {}
+        self.closing = False
+        self._number = number
+        self._names = names
+        self._unacked: dict[int, _Owned] = {}
+        self._unconfirmed: dict[int, _Owned] = {}
+        self._confirms = False
+        self._published = 0
+        self._queue = ""
+        self._consuming: deque[_Source] = deque()
+        self._getting: deque[_Source] = deque()
+
+    def close(self, side: From, why: str = "") -> Iterator[Event]:
+        """Forget everything but content under way; what passes until close-ok means nothing any more."""
+        self.closing = True
+        self.consumers.clear()
+        yield Event(event="closed", side=side, channel=self._number, note=why)
+
+    def asked(self, method: Any) -> Iterator[Event]:
+        """Yield what a method of the subject means."""
+        match method:
+            case commands.Basic.Consume():
+                source = self._source(method)
+                if method.nowait:
+                    self.consumers[method.consumer_tag or ""] = source
+                else:
+                    self._consuming.append(source)
+                yield Event(event="consume", side="subject", channel=self._number, queue=source.queue)
+            case commands.Basic.Get():
+                self._getting.append(self._source(method))
+            case commands.Queue.Declare() if method.nowait:
+                self._queue = method.queue or ""
+            case commands.Confirm.Select():
+                self._confirms = True
+            case commands.Channel.Close():
+                yield from self.close("subject")
+            case _:
+                yield from self._settled(method)
+
+    def answered(self, method: Any) -> Iterator[Event]:
+        """Yield what a method of the broker means."""
+        match method:
+            case commands.Basic.Ack() | commands.Basic.Nack():
+                yield from self._confirmed(method, ok=isinstance(method, commands.Basic.Ack))
+            case commands.Basic.ConsumeOk() if self._consuming:
+                self.consumers[method.consumer_tag or ""] = self._consuming.popleft()
+            case commands.Basic.Cancel() | commands.Basic.CancelOk():
+                self.consumers.pop(method.consumer_tag or "", None)
+            case commands.Basic.GetEmpty() if self._getting:
+                self._getting.popleft()
+            case commands.Queue.DeclareOk():
+                self._queue = method.queue or ""
+            case commands.Channel.Close():
+                yield from self.close("broker", method.reply_text or "")
+
+    def carried(self, side: From, content: Content) -> Iterator[Event]:
+        """Yield what a message means that has passed whole."""
+        if self.closing:
+            return
+        message, copy = self._identified(content)
+        size = len(content.body)
+        match content.method:
+            case commands.Basic.Publish() as method:
+                queue = _target(method)
+                if self._confirms:
+                    self._published += 1
+                    self._unconfirmed[self._published] = _Owned(message, copy, queue)
+                yield Event(
+                    event="publish", side=side, channel=self._number, tag=self._published, message=message,
+                    copy=copy, queue=queue, size=size,
+                )  # fmt: skip
+            case commands.Basic.Return() as method:
+                yield Event(
+                    event="return", side=side, channel=self._number, message=message, copy=copy,
+                    queue=_target(method), note=method.reply_text or "",
+                )  # fmt: skip
+            case method:
+                queue, no_ack = self._delivered_from(method)
+                if not no_ack:
+                    self._unacked[method.delivery_tag] = _Owned(message, copy, queue)
+                yield Event(
+                    event="deliver", side=side, channel=self._number, tag=method.delivery_tag,
+                    message=message, copy=copy, queue=queue, redelivered=method.redelivered, settles=no_ack,
+                    size=size,
+                )  # fmt: skip
+
+    def _source(self, method: commands.Basic.Consume | commands.Basic.Get) -> _Source:
+        """Return what a subscription reads: no name means the queue that was declared last."""
+        return _Source(method.queue or self._queue, bool(method.no_ack))
+
+    def _delivered_from(self, method: Any) -> _Source:
+        unknown = _Source(method.routing_key, no_ack=False)
+        if isinstance(method, commands.Basic.GetOk):
+            return self._getting.popleft() if self._getting else unknown
+        return self.consumers.get(method.consumer_tag, unknown)
+
+    def _settled(self, method: Any) -> Iterator[Event]:
+        match method:
+            case commands.Basic.Ack():
+                event, requeue, tags = "ack", False, _covered(self._unacked, method)
+            case commands.Basic.Nack():
+                event, requeue, tags = "nack", bool(method.requeue), _covered(self._unacked, method)
+            case commands.Basic.Reject(delivery_tag=tag):
+                event, requeue, tags = "reject", bool(method.requeue), [tag] if tag in self._unacked else []
+            case commands.Basic.Recover() | commands.Basic.RecoverAsync():
+                event, requeue, tags = "nack", True, list(self._unacked)
+            case _:
+                return
+        for tag in tags:
+            owned = self._unacked.pop(tag)
+            yield Event(
+                event=event, side="subject", channel=self._number, tag=tag, requeue=requeue,
+                settles=not requeue, **owned._asdict(),
+            )  # fmt: skip
+
+    def _confirmed(self, method: commands.Basic.Ack | commands.Basic.Nack, *, ok: bool) -> Iterator[Event]:
+        for tag in _covered(self._unconfirmed, method):
+            owned = self._unconfirmed.pop(tag)
+            yield Event(
+                event="confirm", side="broker", channel=self._number, tag=tag, ok=ok, **owned._asdict()
+            )
+
+    def _identified(self, content: Content) -> tuple[str | None, str | None]:
+        properties = content.properties or commands.Basic.Properties()
+        headers = properties.headers or {}
+        mark = headers.get(COPY_HEADER)
+        message, copy = self._names.copy(mark if isinstance(mark, str | bytes) else None)
+        if message is None:
+            fields = (properties.message_id, properties.correlation_id)
+            marks = (str(value).encode() for value in fields if value)
+            message = self._names.message(
+                bytes(content.body), *marks, repr(headers).encode() if headers else b""
+            )
+        return message, copy
+
+
+def _target(method: commands.Basic.Publish | commands.Basic.Return) -> str:
+    """Return where a publication goes: a queue, or ``exchange/routing key``."""
+    key = method.routing_key or ""
+    return f"{method.exchange}/{key}" if method.exchange else key
+
+
+def _covered(outstanding: dict[int, _Owned], method: commands.Basic.Ack | commands.Basic.Nack) -> list[int]:
+    """Return the outstanding tags that a method covers; tag 0 with `multiple` is all of them."""
+    tag = method.delivery_tag or 0
+    if not method.multiple:
+        return [tag] if tag in outstanding else []
+    return [each for each in outstanding if tag == 0 or each <= tag]

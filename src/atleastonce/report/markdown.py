@@ -1,0 +1,93 @@
+"""Markdown: the report, and counterexamples with Mermaid sequence charts, which GitHub and GitLab draw."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from atleastonce.findings import Findings
+from atleastonce.report.narrative import narrative
+from atleastonce.report.rows import SYMBOLS, Row, counted, numbered, rows, unexplained, versions
+from atleastonce.report.story import Step, Story
+from atleastonce.report.telling import of_counterexample
+from atleastonce.report.wording import broker_name
+
+
+def report(found: Sequence[Findings], rules: Mapping[str, str], home: str) -> str:
+    """Return ``report.md``; `rules` says why each fault is allowed, `home` is the report's folder."""
+    parts = ["# atleastonce report", _table(rows(found)), *_unknowns(found)]
+    for folder, _, counterexample in numbered(found):
+        story = of_counterexample(counterexample, rules)
+        parts += [f"## {counterexample.promise} is broken", sequence(story, f"{home}/{folder}")]
+    parts += [_about(findings) for findings in found]
+    return "\n\n".join(parts) + "\n"
+
+
+def sequence(story: Story, replay: str = "") -> str:
+    """Return a story as text and as a chart; `replay` is the folder to replay it from."""
+    return f"```text\n{narrative(story, replay)}\n```\n\n```mermaid\n{mermaid(story)}\n```"
+
+
+def _table(verdicts: Sequence[Row]) -> str:
+    head = "| service | broker | promise | verdict | kept | broken | unknown | why |"
+    lines = [head, "| --- | --- | --- | --- | ---: | ---: | ---: | --- |"]
+    for row in verdicts:
+        verdict = f"{SYMBOLS[row.verdict]} **{row.verdict}**"
+        cells = (row.service, row.broker, row.promise, verdict, row.kept, row.broken, row.unknown, row.reason)
+        lines.append("| " + " | ".join(_cell(str(cell)) for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def _unknowns(found: Sequence[Findings]) -> Iterator[str]:
+    lines = [
+        f"- {findings.service}, {promise}: {_cell(why)} ({counted(times, 'time')})"
+        for findings in found
+        for promise, why, times in unexplained(findings)
+    ]
+    if lines:
+        yield "## What could not be found out"
+        yield "\n".join(lines)
+
+
+def _about(findings: Findings) -> str:
+    title = f"## {findings.service} on {broker_name(findings.broker)}"
+    ran = f"{findings.carried_out} of {findings.planned} schedules in {findings.seconds:.1f} s"
+    known = {**findings.settings, **versions(findings)}
+    return "\n".join((title, "", f"- {ran}", *(f"- {name}: `{value}`" for name, value in known.items())))
+
+
+def _cell(text: str) -> str:
+    """Return text that neither ends a table's cell nor turns into markup."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+# -- Mermaid
+
+
+def mermaid(story: Story) -> str:
+    """Return a story as the text of a Mermaid sequence chart."""
+    lines = [
+        "sequenceDiagram",
+        "    participant runner as atleastonce",
+        f"    participant broker as {_safe(broker_name(story.broker))}",
+        f"    participant service as {_safe(story.service)}",
+    ]
+    return "\n".join((*lines, *(f"    {line}" for step in story.steps for line in _arrow(step))))
+
+
+def _arrow(step: Step) -> Iterator[str]:
+    if step.kind == "gap":
+        yield f"Note over runner,service: … {_safe(step.what)}"
+    elif step.kind == "fault":
+        if step.lost:
+            yield f"{step.source}-x{step.target}: {_safe(step.lost)}"
+        allowed = f"<br/>{_safe(step.remark)}" if step.remark else ""
+        yield f"Note over runner,service: ✂ {_safe(step.what)}{allowed}"
+    else:
+        remark = f"<br/>{_safe(step.remark)}" if step.remark else ""
+        yield f"{step.source}->>{step.target}: {_safe(f'{step.verb} {step.what}')}{remark}"
+    if step.mark:
+        yield f"Note right of service: ◄ {_safe(step.mark)}"
+
+
+def _safe(text: str) -> str:
+    """Return text in which nothing ends a statement of Mermaid's, or is markup."""
+    codes = {"#": "#35;", ";": "#59;", "<": "#lt;", ">": "#gt;"}
+    return "".join(codes.get(char, char) for char in " ".join(text.split()))

@@ -1,0 +1,79 @@
+"""What the terminal shows at the end: the verdict table, the counterexamples, and one line of summary."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from atleastonce.findings import Findings
+from atleastonce.report.narrative import Part, lines
+from atleastonce.report.rows import SYMBOLS, counted, rows
+from atleastonce.report.story import Story
+from atleastonce.verdict import Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+COLOURS: dict[Outcome, str] = {"kept": "green", "broken": "bold red", "unknown": "yellow"}
+_PARTS: dict[Part, str] = {
+    "headline": "bold red",
+    "step": "",
+    "fault": "yellow",
+    "marked": "red",
+    "difference": "red",
+    "replay": "dim",
+}
+MEANINGS: Mapping[int, str] = {
+    0: "every promise kept",
+    1: "a promise is broken",
+    2: "the call or the contract is wrong",
+    3: "nothing is broken, but not everything could be found out",
+}
+"""What the exit code of a command that judges means (DESIGN section 8)."""
+
+
+def show(console: "Console", found: Sequence[Findings], stories: Sequence[tuple[Story, str]]) -> None:
+    """Print the verdicts, then each story with the folder to replay it from."""
+    console.print(table(found))
+    for story, replay in stories:
+        console.print()
+        console.print(told(story, replay), soft_wrap=True)
+
+
+def table(found: Sequence[Findings]) -> "Table":
+    """Return the verdicts as a table, one row per promise."""
+    from rich import box  # noqa: PLC0415 - `--help` and the services that we start do without rich
+    from rich.table import Table  # noqa: PLC0415 - likewise
+    from rich.text import Text  # noqa: PLC0415 - likewise
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    several = len(found) > 1
+    for name in (*(("service", "broker") if several else ()), "promise", "verdict"):
+        made.add_column(name, no_wrap=True)
+    for name in ("kept", "broken", "unknown"):
+        made.add_column(name, justify="right")
+    made.add_column("why", overflow="fold")
+    for row in rows(found):
+        cells: list[RenderableType] = [row.service, row.broker] if several else []
+        cells += [row.promise, Text(f"{SYMBOLS[row.verdict]} {row.verdict}", COLOURS[row.verdict])]
+        # Text, not str: a reason may quote the service, and brackets are markup to rich.
+        made.add_row(*cells, str(row.kept), str(row.broken), str(row.unknown), Text(row.reason))
+    return made
+
+
+def told(story: Story, replay: str = "") -> "Text":
+    """Return a story in the colours of a terminal."""
+    from rich.text import Text  # noqa: PLC0415 - see `table`
+
+    return Text("\n").join(Text(line.text, _PARTS[line.part]) for line in lines(story, replay))
+
+
+def summary(found: Sequence[Findings], ran_on: str, exit_code: int) -> str:
+    """Say in one line what came out; `ran_on` names brokers and providers: ``RabbitMQ 4.0.5 (docker)``."""
+    outcomes = [row.verdict for row in rows(found)]
+    counts = ", ".join(f"{outcomes.count(each)} {each}" for each in SYMBOLS if each in outcomes)
+    done, planned = sum(each.carried_out for each in found), sum(each.planned for each in found)
+    schedules = counted(done, "schedule") if done == planned else f"{done} of {planned} schedules"
+    seconds = sum(each.seconds for each in found)
+    facts = (counts or "nothing judged", schedules, ran_on, f"{seconds:.1f} s")
+    return " · ".join((*filter(None, facts), f"exit code {exit_code}: {MEANINGS[exit_code]}"))

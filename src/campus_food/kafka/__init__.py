@@ -1,0 +1,1 @@
+"""Part C: the services that are joined by Kafka topics."""

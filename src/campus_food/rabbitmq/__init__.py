@@ -1,0 +1,1 @@
+"""Part B: the services that are joined by RabbitMQ queues."""

@@ -1,0 +1,87 @@
+"""The tables, and how a database is opened: the same on SQLite and PostgreSQL."""
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+METADATA = sa.MetaData()
+
+INBOX = sa.Table(
+    "inbox",
+    METADATA,
+    sa.Column("message_id", sa.Text, primary_key=True),
+    # An order that comes again under another message id is still the same order.
+    sa.Column("order_id", sa.Text, nullable=False, unique=True),
+)
+
+STOCK = sa.Table(
+    "stock",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("quantity", sa.BigInteger, sa.CheckConstraint("quantity >= 0"), nullable=False),
+)
+
+# No unique order id here: the inbox is the one place where a duplicate is recognised.
+RESERVATIONS = sa.Table(
+    "reservations",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("order_id", sa.Text, nullable=False, index=True),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("items", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+OUTBOX = sa.Table(
+    "outbox",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("message_id", sa.Text, nullable=False, unique=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("order_id", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("published", sa.Boolean, nullable=False, index=True),
+)
+
+# How long a writer on SQLite waits for another, in milliseconds. Well below the broker's heartbeat, since a
+# consumer that waits here answers none.
+LOCK_WAIT = 2000
+
+# Any number, the same for every instance: the name of a lock.
+MAKING_TABLES = 20260217
+
+
+def open_engine(url: str, opening_stock: Mapping[str, int]) -> sa.Engine:
+    """Open the database; where it is new, make its tables and fill the stock.
+
+    Safe where several instances do it at once. Raises SQLAlchemy's `OperationalError` where the database is
+    locked or away: try again.
+    """
+    engine = sa.create_engine(url)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _configure_sqlite)
+    with engine.begin() as tx:
+        if engine.dialect.name == "postgresql":
+            # There, of two that make the same table at once, the second fails in spite of IF NOT EXISTS.
+            tx.execute(sa.select(sa.func.pg_advisory_xact_lock(MAKING_TABLES)))
+        for table in METADATA.sorted_tables:
+            tx.execute(sa.schema.CreateTable(table, if_not_exists=True))
+            for index in table.indexes:
+                tx.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+    rows = [{"name": name, "quantity": quantity} for name, quantity in opening_stock.items()]
+    # The opening stock is counted out once: a restart finds its rows and keeps what is left in them.
+    with contextlib.suppress(IntegrityError), engine.begin() as tx:
+        tx.execute(sa.insert(STOCK), rows)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {LOCK_WAIT}")
+    # Readers (HTTP) and the writer do not wait for each other.
+    connection.execute("PRAGMA journal_mode = WAL")
+    # With WAL, NORMAL survives a kill but not a loss of power: an acknowledged order could be gone.
+    connection.execute("PRAGMA synchronous = FULL")

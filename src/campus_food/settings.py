@@ -1,0 +1,68 @@
+"""Settings come from the environment, read once when a service starts."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from campus_food.domain import OPENING_STOCK
+
+LAST_PORT = 65535
+
+
+class SettingError(ValueError):
+    """A variable is missing or wrong; the text names it, what was found and what is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What every service needs: its database, its HTTP address, and the stock that it opens with."""
+
+    database_url: str
+    host: str
+    port: int
+    opening_stock: Mapping[str, int]
+
+
+def common(environ: Mapping[str, str]) -> Settings:
+    """Read what every service needs; raises `SettingError`."""
+    return Settings(
+        database_url=environ.get("DATABASE_URL", "sqlite:///inventory.db"),
+        host=environ.get("HOST", "127.0.0.1"),  # not `localhost`, which may resolve to IPv6 first and stall
+        port=whole(environ, "PORT", 8001, at_most=LAST_PORT),
+        opening_stock=stock(environ.get("OPENING_STOCK", "")),
+    )
+
+
+def required(environ: Mapping[str, str], name: str) -> str:
+    """Read a variable that has no default; raises `SettingError`."""
+    if not environ.get(name):
+        raise SettingError(f"{name}: not set; it has no default")
+    return environ[name]
+
+
+def whole(environ: Mapping[str, str], name: str, default: int, *, at_most: int) -> int:
+    """Read a whole number from 1 to `at_most`; raises `SettingError`."""
+    text = environ.get(name) or str(default)
+    if not text.isdecimal() or not 1 <= int(text) <= at_most:
+        raise SettingError(f"{name}: expected a whole number from 1 to {at_most}, found {text!r}")
+    return int(text)
+
+
+def stock(text: str) -> Mapping[str, int]:
+    """Read `burger=100,fries=20` or `{"burger": 100}`; empty text is the usual one; raises `SettingError`."""
+    if not text.strip():
+        return OPENING_STOCK
+    try:
+        if text.lstrip().startswith("{"):
+            pairs = json.loads(text)
+        else:
+            pairs = {name.strip(): int(number) for name, number in (p.split("=") for p in text.split(","))}
+    except ValueError as error:
+        raise SettingError(_expected_stock(text)) from error
+    if not pairs or any(type(number) is not int or number < 0 for number in pairs.values()):
+        raise SettingError(_expected_stock(text))
+    return dict(pairs)
+
+
+def _expected_stock(text: str) -> str:
+    return f'OPENING_STOCK: expected burger=100,fries=20 or {{"burger": 100}}, found {text!r}'
