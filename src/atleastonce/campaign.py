@@ -40,13 +40,26 @@ class Watcher(Protocol):
     """Is told how a campaign goes on; called from one thread at a time."""
 
     def stage(self, what: str, total: int | None = None) -> None:
-        """A stage begins; `total` is how many schedules it will carry out, where that is known."""
+        """Hear that a stage begins, of `total` schedules where that is known."""
 
     def judged(self, judged: Judged) -> None:
-        """A schedule was carried out and judged."""
+        """Hear of a schedule that was carried out and judged."""
 
     def broken(self, promise: str, judged: Judged) -> None:
-        """A promise was broken for the first time; the raw schedule, before it is confirmed and shrunk."""
+        """Hear of the first failure of a promise: raw, before it is confirmed and shrunk."""
+
+
+class Silent:
+    """A watcher that says nothing."""
+
+    def stage(self, what: str, total: int | None = None) -> None:
+        """Do nothing."""
+
+    def judged(self, judged: Judged) -> None:
+        """Do nothing."""
+
+    def broken(self, promise: str, judged: Judged) -> None:
+        """Do nothing."""
 
 
 class Campaign:
@@ -145,7 +158,10 @@ class Campaign:
         schedule = first.history.header.schedule
         self._watcher.stage(f"confirm {promise}", self._plan.confirm)
         workshop.forget_clean_runs()
-        again = [workshop.carry_out(schedule) for _ in range(self._plan.confirm)]
+        again = []
+        for _ in range(self._plan.confirm):
+            again.append(workshop.carry_out(schedule))
+            self._watcher.judged(again[-1])
         seen_again = [each for each in again if each.broke(promise)]
         if not seen_again and not first.verdicts[promise].surplus:
             findings.tallies[promise] = findings.tallies[promise].withdrawn(

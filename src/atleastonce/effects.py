@@ -18,8 +18,8 @@ from atleastonce.history import Observation, Output
 Kind = Literal["surplus", "deficit", "differs"]
 Changes = dict[str, dict[str, Any]]
 """Per observed path, what changed: ``{"by": -4}`` for a number, ``{"to": …}`` for another value,
-``{"gone": …}``, and ``{"added": […], "removed": […]}`` for a list whose length changed. A number or list that was not there
-before counts from nothing, so that the first case on fresh state compares with the later ones."""
+``{"gone": …}``, and ``{"added": […], "removed": […]}`` for a list whose length changed. A number or list
+that was not there before counts from nothing: so the first case on fresh state compares with later ones."""
 
 _MISSING = object()
 _NAME = re.compile(r"<(?P<message>[^.<>]+)\.\w+>")

@@ -117,12 +117,12 @@ class Lane:
         return {Subscription(queue, group) for queue, group in self._consumed}
 
     def snapshot(self) -> dict[str, Any]:
-        """Read every observed address; raise ObservationError."""
+        """Read every observed address that has something to show; raise ObservationError."""
         seen = {}
         for template in self.contract.observe.http:
             for label, url in self.cast.addresses(template, self.runtime).items():
                 seen[label] = self.cast.anonymous(self._observer.get(url))
-        return seen
+        return {label: value for label, value in seen.items() if value is not None}
 
     def observe(
         self, moment: Moment, values: dict[str, Any] | None, found: list[Any], dead: list[Any]

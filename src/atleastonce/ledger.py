@@ -57,7 +57,7 @@ class Ledger:
                 self._settle(event)
             case "response":
                 self._settle(event)
-            case "publish" if event.side == "subject":
+            case "publish" | "produce" if event.side == "subject":
                 self._owe(event, 1)
                 if event.tag:
                     self._unconfirmed.add(place)

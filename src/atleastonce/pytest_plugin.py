@@ -72,7 +72,9 @@ class Brokers:
 class Subject:
     """A service under test, as its contract describes it, on a broker."""
 
-    def __init__(self, contract: ContractFile, broker: Broker, lifetime: Lifetime, stop: threading.Event) -> None:
+    def __init__(
+        self, contract: ContractFile, broker: Broker, lifetime: Lifetime, stop: threading.Event
+    ) -> None:
         self.contract = contract
         self.broker = broker
         self._lifetime = lifetime
@@ -80,8 +82,7 @@ class Subject:
 
     def verify(self, plan: Plan | None = None) -> Verified:
         """Verify every promise of the contract; raises what `atleastonce verify` reports as an error."""
-        from atleastonce.campaign import Campaign, Plan  # noqa: PLC0415 - see the module's docstring
-        from atleastonce.report.watchers import Silent  # noqa: PLC0415
+        from atleastonce.campaign import Campaign, Plan, Silent  # noqa: PLC0415 - see the module's docstring
         from atleastonce.site import laid_out  # noqa: PLC0415
 
         with laid_out(self.contract, self.broker, self._lifetime, self._stop) as site:
@@ -110,9 +111,20 @@ class Verified:
         """Fail the test with the counterexamples, unless every promise is kept."""
         __tracebackhide__ = True
         if self.findings.outcome != "kept":
-            from atleastonce.report.terminal import plain  # noqa: PLC0415 - see the module's docstring
+            pytest.fail("\n\n".join(self.accusations()), pytrace=False)
 
-            pytest.fail(plain(self.findings), pytrace=False)
+    def accusations(self) -> Iterator[str]:
+        """Yield what speaks against every promise that is not kept: the counterexample, or why it is unknown."""
+        from atleastonce.faults import RULES  # noqa: PLC0415 - see the module's docstring
+        from atleastonce.report.narrative import narrative  # noqa: PLC0415
+        from atleastonce.report.telling import of_counterexample  # noqa: PLC0415
+
+        for promise, tally in self.findings.tallies.items():
+            if (found := self.findings.counterexample(promise)) is not None:
+                yield narrative(of_counterexample(found, RULES))
+            elif tally.outcome == "unknown":
+                reasons = "; ".join(tally.reasons) or "no schedule gave an occasion"
+                yield f"UNKNOWN {promise} · {self.findings.service}: {reasons}"
 
 
 @pytest.fixture(scope="session")

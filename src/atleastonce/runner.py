@@ -22,6 +22,8 @@ from atleastonce.schedule import SENTINEL, Schedule, Trap
 from atleastonce.transports import Letter
 
 _STILL_PULSE = 0.05
+_PATIENCE = 3
+"""How many times a missing effect is awaited where the canary is late, too, before it stays unknown."""
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -75,12 +77,7 @@ class _Case:
         self._schedule = schedule
         self._pace = pace
         self._expected = expected
-        output = lane.contract.output
-        self._ends = (
-            *output.queues,
-            *output.topics,
-            *((output.dead_letters,) if output.dead_letters else ()),
-        )
+        self._ends = lane.namespace.ends()
         self._ledger = Ledger(self._ends)
         self._read = 0
         self._letters: list[Letter] = []
@@ -219,17 +216,19 @@ class _Case:
         if self._expected is None:
             return self._when_still()
         seen = self._look()
-        if not self._short(seen):
-            return seen
-        deadline = time.monotonic() + self._pace.settles
-        while time.monotonic() < deadline and self._short(seen):
-            self._go_on()
-            self._lane.record.wait(self._read, _STILL_PULSE)
-            self._read_record()
+        for _ in range(_PATIENCE):
+            deadline = time.monotonic() + self._pace.settles
+            while self._short(seen) and time.monotonic() < deadline:
+                self._go_on()
+                self._lane.record.wait(self._read, _STILL_PULSE)
+                self._read_record()
+                seen = self._look()
+            if not self._short(seen):
+                break
+            in_time = self._canary_kept_its_time()
             seen = self._look()
-        if self._short(seen):
-            self._canary()
-            seen = self._look()
+            if in_time:
+                break
         return seen
 
     def _when_still(self) -> Observation:
@@ -261,12 +260,13 @@ class _Case:
         )
         return any(difference.kind != "surplus" for difference in differences)
 
-    def _canary(self) -> None:
+    def _canary_kept_its_time(self) -> bool:
         """Let a process of our own go through the same broker on the same machine, and note whether it was late."""
         allowed = canary.ALLOWED * self._pace.canary + canary.GRACE
         took = canary.measure(self._lane.site.canary, self._lane.site.environment({}), within=allowed)
         found = "not back in time" if took is None else f"took {took:.2f} s"
         self._lane.note("canary", ok=took is not None, note=f"{found}, allowed {allowed:.2f} s")
+        return took is not None
 
     # -- the rest
 

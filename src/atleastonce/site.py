@@ -1,6 +1,7 @@
 """Lays out the site of a run: chooses transport, relay and canary by the kind of broker, once and only here."""
 
 import contextlib
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ from atleastonce.transports import Namespace
 from atleastonce.transports.kafka import KafkaNamespace
 from atleastonce.transports.rabbitmq import RabbitmqNamespace
 
+_numbers = itertools.count(1)
+
 
 @contextlib.contextmanager
 def laid_out(
@@ -33,13 +36,14 @@ def laid_out(
     `stop` is set by whoever wants the run to end; `histories` is the folder to keep histories in.
     """
     make = _rabbitmq if broker.kind == "rabbitmq" else _kafka
-    with make(contract, broker, lifetime) as kind:
+    mark = f"{next(_numbers)}"  # one run may lay out several sites, each with a lane-1
+    with make(contract, broker, f"{lifetime.token}-{mark}") as kind:
         yield Site(
             contract=contract,
             upstream=(broker.host, broker.port),
             namespace=kind.namespace,
             wire=kind.wire,
-            directory=lifetime.directory,
+            directory=lambda lane: lifetime.directory(f"{mark}-{lane}"),
             environment=lifetime.environment,
             canary=kind.canary,
             settings={**broker.settings, "version": broker.version, **kind.settings},
@@ -58,11 +62,9 @@ class _Kind(NamedTuple):
 
 
 @contextlib.contextmanager
-def _rabbitmq(contract: ContractFile, broker: Broker, lifetime: Lifetime) -> Iterator[_Kind]:
+def _rabbitmq(contract: ContractFile, broker: Broker, run: str) -> Iterator[_Kind]:
     def namespace(name: str) -> RabbitmqNamespace:
-        return RabbitmqNamespace(
-            broker.url, broker.management_url, f"{lifetime.token}-{name}", contract.contract
-        )
+        return RabbitmqNamespace(broker.url, broker.management_url, f"{run}-{name}", contract.contract)
 
     yield _Kind(
         namespace=namespace,
@@ -73,9 +75,9 @@ def _rabbitmq(contract: ContractFile, broker: Broker, lifetime: Lifetime) -> Ite
 
 
 @contextlib.contextmanager
-def _kafka(contract: ContractFile, broker: Broker, lifetime: Lifetime) -> Iterator[_Kind]:
+def _kafka(contract: ContractFile, broker: Broker, run: str) -> Iterator[_Kind]:
     def namespace(name: str) -> KafkaNamespace:
-        return KafkaNamespace(broker.url, f"{lifetime.token}-{name}", contract.contract)
+        return KafkaNamespace(broker.url, f"{run}-{name}", contract.contract)
 
     with namespace("canary") as perch:
         topic = perch.topics[contract.contract.input.topic]

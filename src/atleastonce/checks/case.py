@@ -82,12 +82,15 @@ def blamed(differences: tuple[Difference, ...]) -> tuple[str, ...]:
 
 
 def unwitnessed(history: History) -> str | None:
-    """Say why what is missing may not be accused: the canary was late, or did not fly at all (rule 7)."""
+    """Say why what is missing may not be accused: the canary was late, or did not fly at all (rule 7).
+
+    The last one counts: after a late one the effect is awaited again.
+    """
     canaries = [event for event in history.events if event.event == "canary"]
-    late = next((event for event in canaries if not event.ok), None)
-    if late is not None:
-        return f"the machine was too slow for the canary too ({late.note})"
-    return None if canaries else "no canary kept the time beside the service"
+    if not canaries:
+        return "no canary kept the time beside the service"
+    last = canaries[-1]
+    return None if last.ok else f"the machine was too slow for the canary too ({last.note})"
 
 
 _MOMENTS: dict[Moment, str] = {

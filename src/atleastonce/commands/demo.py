@@ -8,11 +8,12 @@ from pathlib import Path
 
 from atleastonce.brokers import Kind, ProviderName
 from atleastonce.campaign import Campaign, Plan
-from atleastonce.commands.presenting import RULES, Presenter, presenter
+from atleastonce.commands.presenting import Presenter, presenter
 from atleastonce.commands.session import Session, Source, session
 from atleastonce.contract import ContractFile
 from atleastonce.contract_file import load
 from atleastonce.errors import UsageError
+from atleastonce.faults import RULES
 from atleastonce.findings import Findings
 from atleastonce.report.progress import watching
 from atleastonce.verdict import Outcome
@@ -60,18 +61,17 @@ def run(*, provider: ProviderName, report: Path | None) -> int:
         found = [_show(scene, running, shown) for scene in SCENES]
         so = all(findings.outcome == scene.expected for findings, scene in zip(found, SCENES, strict=True))
         code = _AS_IT_SHOULD_BE if so else _NOT_SO
-        shown.present(found, list(running.brokers.values()), code)
-    expected = ", ".join(f"{scene.name} on {scene.broker} {scene.expected}" for scene in SCENES)
-    shown.console.print(f"expected: {expected}: {'so it is' if so else 'it is not so'}", soft_wrap=True)
+        end = "the reference is kept, the mutant broken" if so else "this is not as it should be"
+        shown.present(found, list(running.brokers.values()), f"exit code {code}: {end}")
     return code
 
 
 def _show(scene: Scene, running: Session, shown: Presenter) -> Findings:
     shown.console.print(f"\n{scene.title} ({scene.name} on {scene.broker})", style="bold")
     contract = _contract(scene, shown.folder)
-    with running.site(contract, shown.histories / f"{scene.broker}-{scene.name}") as site:
-        with watching(shown.console, RULES) as watcher:
-            findings = Campaign(site, Plan(), watcher).carry_out()
+    histories = shown.histories / f"{scene.broker}-{scene.name}"
+    with running.site(contract, histories) as site, watching(shown.console, RULES) as watcher:
+        findings = Campaign(site, Plan(), watcher).carry_out()
     return replace(findings, service=scene.name)
 
 

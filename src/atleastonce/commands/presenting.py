@@ -1,6 +1,6 @@
 """How the commands show what was found: console, live progress, report folder, last line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,14 +9,12 @@ from rich.console import Console
 
 from atleastonce.brokers import Broker
 from atleastonce.errors import UsageError
-from atleastonce.faults import FAULTS
+from atleastonce.faults import RULES
 from atleastonce.findings import Findings
 from atleastonce.report import folder, terminal
 from atleastonce.report.rows import numbered
 from atleastonce.report.telling import of_counterexample
-
-RULES: Mapping[str, str] = {name: fault.allowed for name, fault in FAULTS.items()}
-"""For each fault, the rule of the broker that allows it."""
+from atleastonce.report.wording import broker_name
 
 
 @dataclass(frozen=True)
@@ -36,18 +34,18 @@ class Presenter:
         """Print a line about what goes on."""
         self.console.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
 
-    def present(self, found: Sequence[Findings], brokers: Sequence[Broker], code: int) -> None:
-        """Write the report, then show verdicts, counterexamples and the last line."""
+    def present(self, found: Sequence[Findings], brokers: Sequence[Broker], end: str) -> None:
+        """Write the report, then show verdicts, counterexamples and the last line, which closes with `end`."""
         folder.write(self.folder, found, RULES, self.began)
         stories = [
             (of_counterexample(example, RULES), str(self.folder / place))
             for place, _, example in numbered(found)
         ]
         terminal.show(self.console, found, stories)
-        ran_on = ", ".join(f"{broker.kind} {broker.version} ({broker.provider})" for broker in brokers)
+        ran_on = ", ".join(f"{broker_name(broker.kind)} {broker.version} ({broker.provider})" for broker in brokers)
         self.console.print()
         self.console.print(
-            terminal.summary(found, ran_on, code), markup=False, highlight=False, soft_wrap=True
+            terminal.summary(found, ran_on, end), markup=False, highlight=False, soft_wrap=True
         )
         self.say(f"report: {self.folder / 'report.html'}")
 

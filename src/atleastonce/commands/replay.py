@@ -1,4 +1,4 @@
-"""``atleastonce replay``: is a counterexample still one?"""
+"""``atleastonce replay`` finds out whether a counterexample is still one."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,12 +7,12 @@ from pathlib import Path
 from rich.console import Console
 
 from atleastonce import campaign, history, schedule
-from atleastonce.commands.presenting import RULES
 from atleastonce.commands.session import Source, session
 from atleastonce.commands.verify import with_queue_type
 from atleastonce.contract import ContractFile
 from atleastonce.contract_file import load, parse
 from atleastonce.errors import UsageError
+from atleastonce.faults import RULES
 from atleastonce.findings import Judged
 from atleastonce.history import Header
 from atleastonce.report.telling import of_failure

@@ -1,4 +1,4 @@
-"""``atleastonce verify``: does a service keep what its contract promises?"""
+"""``atleastonce verify`` finds out whether a service keeps what its contract promises."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from atleastonce.campaign import Campaign, Plan
-from atleastonce.commands.presenting import RULES, presenter
+from atleastonce.commands.presenting import presenter
 from atleastonce.commands.session import Source, session
 from atleastonce.contract import ContractFile, QueueType
 from atleastonce.contract_file import load
@@ -14,7 +14,9 @@ from atleastonce.conversion import near
 from atleastonce.durations import Duration
 from atleastonce.errors import UsageError
 from atleastonce.exploration import EXPLORERS
+from atleastonce.faults import RULES
 from atleastonce.report.progress import watching
+from atleastonce.report.terminal import MEANINGS
 
 EXIT_CODES = {"kept": 0, "broken": 1, "unknown": 3}
 
@@ -40,7 +42,7 @@ def run(
         with watching(shown.console, RULES) as watcher:
             findings = Campaign(site, plan, watcher).carry_out()
         code = EXIT_CODES[findings.outcome]
-        shown.present([findings], list(running.brokers.values()), code)
+        shown.present([findings], list(running.brokers.values()), f"exit code {code}: {MEANINGS[code]}")
     return code
 
 

@@ -28,3 +28,6 @@ FAULTS: dict[str, Fault] = {
     "cut": cut.Cut(),
     "hold": hold.Hold(),
 }
+
+RULES: dict[str, str] = {name: fault.allowed for name, fault in FAULTS.items()}
+"""For each fault, the rule of the broker that allows it."""

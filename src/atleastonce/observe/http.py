@@ -8,6 +8,7 @@ import urllib3
 from atleastonce.errors import ObservationError
 
 _OK = range(200, 300)
+_NOTHING_THERE = (404, 410)
 
 
 class HttpObserver:
@@ -18,7 +19,7 @@ class HttpObserver:
         self._pool = urllib3.PoolManager(retries=urllib3.Retry(2, redirect=0), timeout=timeout)
 
     def get(self, url: str) -> Any:
-        """Return what an address answers: JSON, text, or ``{"$status": 404}`` for anything but a 2xx.
+        """Return what an address answers: JSON, text, None for 404 and 410, else ``{"$status": 403}``.
 
         Raise ObservationError where nothing answers, or with 5xx: then the state was not seen.
         """
@@ -28,6 +29,8 @@ class HttpObserver:
             raise ObservationError(f"GET {url} failed: {exc}") from exc
         if answer.status >= 500:  # noqa: PLR2004 - server errors begin there
             raise ObservationError(f"GET {url} answered {answer.status}: {answer.data[:200]!r}")
+        if answer.status in _NOTHING_THERE:
+            return None
         if answer.status not in _OK:
             return {"$status": answer.status}
         text = answer.data.decode("utf-8", "replace")

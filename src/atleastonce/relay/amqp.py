@@ -26,8 +26,7 @@ _CARRIES_CONTENT = (
     commands.Basic.GetOk,
     commands.Basic.Return,
 )
-# A timestamp in milliseconds, which some clients send, overflows instead of being refused.
-_UNREADABLE = (PAMQPException, ValueError, struct.error, LookupError, ArithmeticError, OSError)
+_UNREADABLE = (PAMQPException, ValueError, struct.error)
 
 
 class AmqpWire:

@@ -4,6 +4,8 @@ A check compares changes (``/stock $.burger: -2, expected -1``); a person looks 
 """
 
 import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 from atleastonce import effects
@@ -12,6 +14,7 @@ from atleastonce.history import History
 from atleastonce.verdict import Verdict
 
 _MOST = 4
+_NAMED = 3
 _STEP = re.compile(r"\.(?P<key>[^.\[]+)|\[(?P<index>\d+)\]")
 _NAME = re.compile(r"<(?P<message>[^.<>]+)\.(?P<what>\w+)>")
 
@@ -19,13 +22,33 @@ _NAME = re.compile(r"<(?P<message>[^.<>]+)\.(?P<what>\w+)>")
 def differences(history: History, verdict: Verdict) -> tuple[str, ...]:
     """Return the evidence of a verdict, a line each; what is too much is counted."""
     known = {each.describe(): each for each in _compared(history)}
-    lines = [_line(each, known.get(each), history) for each in verdict.evidence]
+    lines = list(_lines([(each, known.get(each)) for each in verdict.evidence], history))
     if len(lines) > _MOST:
         lines[_MOST:] = [f"and {len(lines) - _MOST} more differences"]
     canaries = [event.note for event in history.events if event.event == "canary" and event.ok]
     if verdict.promise == "nothing-lost" and lines and canaries:
         lines.append(f"the machine was not too slow: our own message {canaries[-1]}")
     return tuple(lines)
+
+
+def _lines(found: Sequence[tuple[str, Difference | None]], history: History) -> Iterator[str]:
+    """Yield a line per difference; an address that did not change at all, though it should, is one line."""
+    for address, group in groupby(found, lambda pair: _unchanged(pair[1])):
+        pairs = list(group)
+        if address and len(pairs) > 1:
+            paths = [each.where.removeprefix(f"{address} $.") for _, each in pairs if each is not None]
+            more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+            changed = ", ".join(paths[:_NAMED]) + more
+            yield _with_ids(f"{address}: no change, expected changes of {changed} (clean run)", history)
+        else:
+            yield from (_line(described, difference, history) for described, difference in pairs)
+
+
+def _unchanged(difference: Difference | None) -> str:
+    """Return the address of a difference that is the absence of a change, else nothing."""
+    if difference is None or difference.found != "no change":
+        return ""
+    return difference.where.partition(" $")[0]
 
 
 def _compared(history: History) -> tuple[Difference, ...]:

@@ -163,7 +163,9 @@ class _Teller:
     def _late_answer(self, event: Event) -> Step:
         """Tell an answer by itself: a fault came between it and its question, or nobody asked."""
         what = f"output of {event.message}" if event.event != "response" else f"{event.of} of {event.message}"
-        remark = event.note if event.event == "return" else "" if event.ok else f"refused: {event.note}"
+        remark = "done, after the fault" if event.event == "response" else ""
+        if event.event == "return" or not event.ok:
+            remark = f"{'refused: ' if event.event != 'return' else ''}{event.note}"
         return Step(event.event, what, "broker", "service", remark)
 
     def _fault(self, event: Event, trap: Trap | None) -> Step:

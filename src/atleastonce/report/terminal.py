@@ -33,8 +33,12 @@ MEANINGS: Mapping[int, str] = {
 
 
 def show(console: "Console", found: Sequence[Findings], stories: Sequence[tuple[Story, str]]) -> None:
-    """Print the verdicts, then each story with the folder to replay it from."""
+    """Print the verdicts, why the unknown ones are, then each story with the folder to replay it from."""
     console.print(table(found))
+    for row in rows(found):
+        if row.verdict == "unknown":
+            about = f"{row.promise} of {row.service} on {row.broker} is unknown: {row.reason}"
+            console.print(about, style=COLOURS["unknown"], markup=False, soft_wrap=True)
     for story, replay in stories:
         console.print()
         console.print(told(story, replay), soft_wrap=True)
@@ -52,12 +56,10 @@ def table(found: Sequence[Findings]) -> "Table":
         made.add_column(name, no_wrap=True)
     for name in ("kept", "broken", "unknown"):
         made.add_column(name, justify="right")
-    made.add_column("why", overflow="fold")
     for row in rows(found):
         cells: list[RenderableType] = [row.service, row.broker] if several else []
         cells += [row.promise, Text(f"{SYMBOLS[row.verdict]} {row.verdict}", COLOURS[row.verdict])]
-        # Text, not str: a reason may quote the service, and brackets are markup to rich.
-        made.add_row(*cells, str(row.kept), str(row.broken), str(row.unknown), Text(row.reason))
+        made.add_row(*cells, str(row.kept), str(row.broken), str(row.unknown))
     return made
 
 
@@ -68,12 +70,15 @@ def told(story: Story, replay: str = "") -> "Text":
     return Text("\n").join(Text(line.text, _PARTS[line.part]) for line in lines(story, replay))
 
 
-def summary(found: Sequence[Findings], ran_on: str, exit_code: int) -> str:
-    """Say in one line what came out; `ran_on` names brokers and providers: ``RabbitMQ 4.0.5 (docker)``."""
+def summary(found: Sequence[Findings], ran_on: str, end: str) -> str:
+    """Say in one line what came out.
+
+    `ran_on` names brokers and providers (``RabbitMQ 4.0.5 (docker)``), `end` the exit code and its meaning.
+    """
     outcomes = [row.verdict for row in rows(found)]
     counts = ", ".join(f"{outcomes.count(each)} {each}" for each in SYMBOLS if each in outcomes)
     done, planned = sum(each.carried_out for each in found), sum(each.planned for each in found)
     schedules = counted(done, "schedule") if done == planned else f"{done} of {planned} schedules"
     seconds = sum(each.seconds for each in found)
     facts = (counts or "nothing judged", schedules, ran_on, f"{seconds:.1f} s")
-    return " · ".join((*filter(None, facts), f"exit code {exit_code}: {MEANINGS[exit_code]}"))
+    return " · ".join((*filter(None, facts), end))

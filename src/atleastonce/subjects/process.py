@@ -11,7 +11,7 @@ from pathlib import Path
 
 from atleastonce.errors import ServiceError
 
-_TAIL_LINES = 8
+_TAIL_LINES = 3
 
 
 class ProcessSubject:
@@ -88,9 +88,10 @@ class ProcessSubject:
         return f"{how}; the end of its log:\n{self.tail()}"
 
     def tail(self) -> str:
-        """Return the last lines of the log, indented."""
+        """Return the last lines of the log, indented; a stack trace is named by its end, not by its head."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        lines = text.splitlines()[-_TAIL_LINES:] or ["(it wrote nothing)"]
+        said = [line for line in text.splitlines() if line.strip() and not line.startswith("Traceback (")]
+        lines = said[-_TAIL_LINES:] or ["(it wrote nothing)"]
         return "\n".join(f"    {line}" for line in lines)
 
 

@@ -58,6 +58,9 @@ class Namespace(Protocol):
         RabbitMQ: ``amqp_url``. Kafka: ``kafka_bootstrap``, ``group`` and ``topic:NAME`` for each topic.
         """
 
+    def ends(self) -> tuple[str, ...]:
+        """Return where a message is at its end (outputs, dead letters), in the names that events use."""
+
     def prepare(self) -> None:
         """Once the subject has declared its topology: check that what the contract names exists."""
 

@@ -89,6 +89,11 @@ class KafkaNamespace:
         named = {f"topic:{name}": topic for name, topic in self.topics.items()}
         return {"kafka_bootstrap": f"{host}:{port}", "group": self.group, **named}
 
+    def ends(self) -> tuple[str, ...]:
+        """Return the output topics and the dead-letter topic, as they are called on the broker."""
+        output = self._contract.output
+        return tuple(self._real(topic) for topic in (*output.topics, output.dead_letters) if topic)
+
     def prepare(self) -> None:
         """Check that the topics which the contract names exist, and from where outputs are read."""
         output = self._contract.output

@@ -63,6 +63,11 @@ class RabbitmqNamespace:
             "queue_type": self._contract.broker.queue_type,
         }
 
+    def ends(self) -> tuple[str, ...]:
+        """Return the output queues and the dead-letter queue."""
+        output = self._contract.output
+        return (*output.queues, *filter(None, (output.dead_letters,)))
+
     def prepare(self) -> None:
         """Check that the queues which the contract names were declared by the subject."""
         entry, output = self._contract.input, self._contract.output

@@ -1,0 +1,74 @@
+"""The project's questions, one session each; `nox -l` lists them.
+
+Sessions run in the environment that nox itself runs in (`make test` makes `.venv` for that): what is tested is
+what the README's commands have set up, and nothing is installed twice.
+"""
+
+import nox
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "typing", "unit", "property", "integration"]
+nox.options.error_on_missing_interpreters = True
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Is the code in the form that we agreed on?"""
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Do the types fit together?"""
+    session.run("mypy")
+
+
+@nox.session
+def unit(session: nox.Session) -> None:
+    """Is each part right by itself, and do imports go down only?"""
+    session.run("pytest", "tests/unit", "tests/test_architecture.py", *session.posargs)
+
+
+@nox.session
+def property(session: nox.Session) -> None:  # noqa: A001 - the session is called like its folder
+    """Does what must hold for all inputs hold for random ones?"""
+    session.run("pytest", "tests/property", *session.posargs)
+
+
+@nox.session
+def integration(session: nox.Session) -> None:
+    """Does everything work with real brokers, in containers and as processes?"""
+    session.run("pytest", "tests/integration", *session.posargs)
+
+
+@nox.session
+def perf(session: nox.Session) -> None:
+    """How fast is it?"""
+    session.run("pytest", "-m", "perf", "tests/perf", *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """What does a newcomer see?"""
+    session.run("atleastonce", "demo", *session.posargs)
+
+
+@nox.session
+def images(session: nox.Session) -> None:
+    """Can the broker images be built where no container registry is reached?"""
+    session.run("images/build", *session.posargs, external=True)
+
+
+@nox.session
+def full(session: nox.Session) -> None:
+    """Does it hold for long? The walks over every protocol event, three times in a row, beside all the rest."""
+    for name in (*nox.options.sessions, "perf"):
+        session.notify(name)
+    session.notify("walks")
+
+
+@nox.session
+def walks(session: nox.Session) -> None:
+    """Are the reference services kept at every crash point, on every broker and queue type, three times over?"""
+    session.run("pytest", "tests/integration/test_walk.py", "--walks=3", *session.posargs)

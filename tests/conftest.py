@@ -1,0 +1,1 @@
+"""Puts this folder on the path: `histories` is the notation that unit and property tests share."""

@@ -1,0 +1,140 @@
+"""A tiny notation for histories: what happened, a word or two per event, and what was seen.
+
+``published m1#1; deliver m1#1; ack m1#1; quiet`` is a whole history. The first word is the event; then
+come, in any order: a copy (``m1#1``) or a message (``m1``), ``@2`` for the link (``@2/5``: its channel),
+``>retry`` for a queue, ``again`` for redelivered, ``auto`` for a delivery that settles itself. ``requeue`` is
+a nack that gives back. ``quiet! why`` did not succeed; what stands after ``!`` or ``:`` is the note. Each
+delivery and publication has a tag of its own.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import count
+from typing import Any, NamedTuple
+
+from atleastonce import effects
+from atleastonce.history import Event, Header, History, Moment, Observation, Output
+from atleastonce.schedule import Message, Schedule, Trap, publish
+
+_SIDES = {
+    "deliver": "broker",
+    "fetch": "broker",
+    "confirm": "broker",
+    "return": "broker",
+    "response": "broker",
+}
+_SUBJECTS = {"ack", "nack", "reject", "publish", "produce", "commit", "consume"}
+_SETTLES = {"ack", "nack", "reject", "response"}
+_WORDS = re.compile(r"(?P<words>[^!:]*)(?P<mark>[!:]?)(?P<note>.*)")
+
+
+class Seen(NamedTuple):
+    """What is seen at one moment."""
+
+    values: dict[str, Any]
+    outputs: str
+    dead: str
+    unreadable: str
+
+
+def seen(
+    values: dict[str, Any] | None = None, outputs: str = "", dead: str = "", unreadable: str = ""
+) -> Seen:
+    """Return what is seen: values by address, outputs as ``m1:id1 m1:id2 m2``, dead letters as ``m3 ?``."""
+    return Seen(values or {}, outputs, dead, unreadable)
+
+
+def history(
+    happened: str,
+    clean: Seen,
+    faulty: Seen | None,
+    *,
+    again: Seen | None = None,
+    before: dict[str, Any] | None = None,
+    traps: tuple[Trap, ...] = (),
+    ignore: tuple[str, ...] = (),
+) -> History:
+    """Return a history; `again` is the second clean run, `before` the values that all runs began with."""
+    happenings = tuple(events(happened))
+    names = dict.fromkeys(e.message for e in happenings if e.event == "published" and e.message)
+    moments: dict[Moment, Seen | None] = {
+        "before": seen(before),
+        "clean-1": _changed(clean, before, ignore),
+        "clean-2": _changed(again or clean, before, ignore),
+        "faulty": faulty,
+    }
+    return History(
+        header=Header(
+            schedule=Schedule(
+                messages={n: Message(id=n) for n in names}, actions=publish(*names), traps=traps
+            ),
+            declared={"ends": ["out", "dead"], "ignore": list(ignore)},
+        ),
+        events=happenings,
+        observations=tuple(
+            _observation(moment, each) for moment, each in moments.items() if each is not None
+        ),
+    )
+
+
+def events(happened: str) -> Iterator[Event]:
+    """Yield the events of a text in the notation."""
+    tags, given = count(1), dict[tuple[str, str | None], int]()
+    for text in filter(None, map(str.strip, happened.split(";"))):
+        parts = _WORDS.fullmatch(text)
+        assert parts is not None
+        name, *words = parts["words"].split()
+        fields: dict[str, Any] = {
+            "ok": parts["mark"] != "!",
+            "note": parts["note"].strip(),
+            "link": 1,
+            "channel": 1,
+        }
+        for word in words:
+            fields |= _field(word)
+        if name == "requeue":
+            name, fields["requeue"] = "nack", True
+        if name in ("deliver", "publish"):
+            fields["tag"] = given[name, fields.get("copy")] = next(tags)
+        elif name in ("ack", "nack", "reject", "confirm"):
+            of = "publish" if name == "confirm" else "deliver"
+            fields["tag"] = given.get((of, fields.get("copy")), 0)
+        fields.setdefault("settles", name in _SETTLES and not fields.get("requeue", False))
+        if name == "closed" and "/" not in text:
+            fields["channel"] = 0
+        yield Event(event=name, side="subject" if name in _SUBJECTS else _SIDES.get(name, "runner"), **fields)
+
+
+def _field(word: str) -> dict[str, Any]:
+    if word.startswith("@"):
+        link, _, channel = word[1:].partition("/")
+        return {"link": int(link), "channel": int(channel or 1)}
+    if word.startswith(">"):
+        return {"queue": word[1:]}
+    if word in ("again", "auto"):
+        return {"redelivered" if word == "again" else "settles": True}
+    message, number, _ = word.partition("#")
+    return {"message": message, "copy": word if number else None}
+
+
+def _changed(clean: Seen, before: dict[str, Any] | None, ignore: tuple[str, ...]) -> Seen:
+    return clean._replace(values=effects.changes(before or {}, clean.values, ignore))
+
+
+def _observation(moment: Moment, what: Seen) -> Observation:
+    return Observation(
+        observed=moment,
+        values=what.values,
+        outputs=outputs(what.outputs),
+        dead_letters=outputs(what.dead, queue="dead"),
+        unreadable=what.unreadable,
+    )
+
+
+def outputs(text: str, queue: str = "out") -> tuple[Output, ...]:
+    """Return the outputs of a text: ``m1:id1 m2``; ``?`` is one that names no message."""
+    pairs = (word.partition(":") for word in text.split())
+    return tuple(
+        Output(queue=queue, message=None if name == "?" else name, id=identity or None)
+        for name, _, identity in pairs
+    )

@@ -1,0 +1,42 @@
+"""Integration tests run on real brokers, from every provider: containers and local programs."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from atleastonce.brokers import ProviderName
+from atleastonce.contract import ContractFile
+from atleastonce.contract_file import load, parse
+
+ROOT = Path(__file__).parents[2]
+CONTRACTS = ROOT / "src" / "campus_food" / "contracts"
+
+
+@pytest.fixture(params=["docker", "native"])
+def atleastonce_provider(request: pytest.FixtureRequest) -> ProviderName:
+    """Run a test once per provider."""
+    provider: ProviderName = request.param
+    return provider
+
+
+@pytest.fixture
+def campus() -> Callable[..., ContractFile]:
+    """Give the contract of a reference service, or of a mutant in its place, for a type of queue."""
+
+    def contract(broker: str, module: str = "", queue_type: str = "quorum") -> ContractFile:
+        found = load(CONTRACTS / f"{broker}.toml")
+        reference = f"campus_food.{broker}.inventory"
+        text = found.text.replace(reference, module or reference)
+        text = text.replace('queue_type = "quorum"', f'queue_type = "{queue_type}"')
+        return msgspec.structs.replace(found, text=text, contract=parse(text))
+
+    return contract
+
+
+@pytest.fixture
+def no_stop() -> threading.Event:
+    """Give the event that would ask a run to stop, unset."""
+    return threading.Event()

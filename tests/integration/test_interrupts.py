@@ -1,0 +1,83 @@
+"""Nothing that `verify` starts outlives it: after Ctrl-C, SIGTERM and SIGKILL, at any moment."""
+
+import re
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from running import end, read_until, running
+
+from atleastonce import watchdog
+
+ROOT = Path(__file__).parents[2]
+MOMENTS = ("asked for", "is ready", "clean runs", "schedules:")
+GONE_WITHIN = 10.0
+
+
+def tokens() -> set[str]:
+    """Return the tokens of all runs that have a process or a temporary folder now."""
+    folders = {p.name.removeprefix("atleastonce-") for p in Path(tempfile.gettempdir()).glob("atleastonce-*")}
+    found = set()
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            held = re.search(rb"ATLEASTONCE_RUN=(\w+)", environ.read_bytes())
+        except OSError:
+            continue
+        if held:
+            found.add(held[1].decode())
+    return folders | found
+
+
+def containers(token: str) -> list[str]:
+    """Return the containers of a run; none where there is no engine."""
+    listed = subprocess.run(
+        ["docker", "ps", "-aq", "--filter", f"label=atleastonce.run={token}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return listed.stdout.split()
+
+
+def left_of(token: str) -> list[str]:
+    """Return what is left of a run."""
+    folder = Path(tempfile.gettempdir()) / f"atleastonce-{token}"
+    return [
+        *watchdog.processes(token).values(),
+        *containers(token),
+        *([str(folder)] if folder.exists() else []),
+    ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.usefixtures("rabbitmq")  # skips, or fails under CI, where there is no broker of this provider
+def test_nothing_is_left_after(tmp_path, atleastonce_provider, moment, number):
+    """Processes, containers and temporary folders of the run are gone within ten seconds."""
+    before = tokens()
+    call = ("verify", str(ROOT / "atleastonce.toml"), "--provider", atleastonce_provider)
+    with running(*call, "--report", str(tmp_path), cwd=tmp_path) as process:
+        read_until(process, moment)
+        mine = tokens() - before
+        assert len(mine) == 1
+        end(process, number)
+        deadline = time.monotonic() + GONE_WITHIN
+        while left := left_of(*mine):
+            assert time.monotonic() < deadline, left
+            time.sleep(0.05)
+
+
+def test_ctrl_c_says_so_and_exits_with_130(tmp_path):
+    """A user who interrupts sees one sentence, no traceback."""
+    call = ("verify", str(ROOT / "atleastonce.toml"), "--provider", "native", "--report", str(tmp_path))
+    with running(*call, cwd=tmp_path) as process:
+        read_until(process, "clean runs")
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        output = process.stdout.read()
+        assert process.wait(10) == 130
+    assert "interrupted" in output
+    assert "Traceback" not in output

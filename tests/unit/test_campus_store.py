@@ -1,0 +1,164 @@
+"""The one transaction of the inventory: everything that follows from an order, once."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from campus_food.messages import OrderPlaced
+from campus_food.schema import METADATA, open_engine
+from campus_food.store import Reservation, Store
+
+STOCK = {"burger": 2, "fries": 5}
+
+
+def order(number: int, **items: int) -> OrderPlaced:
+    """Make order o1, o2, … with message id m1, m2, …."""
+    return OrderPlaced(f"m{number}", f"o{number}", "u1", items or {"burger": 1})
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    """Open a database of its own for the test."""
+    engine = open_engine(f"sqlite:///{tmp_path}/inventory.db", STOCK)
+    yield engine
+    engine.dispose()
+
+
+def reopened(engine: sa.Engine) -> Store:
+    """Open the database anew, as a restarted process does."""
+    return Store(open_engine(engine.url.render_as_string(), STOCK))
+
+
+def dump(engine: sa.Engine) -> dict[str, list[sa.Row[tuple[object, ...]]]]:
+    """Read every table whole."""
+    with engine.connect() as tx:
+        return {name: list(tx.execute(sa.select(table))) for name, table in METADATA.tables.items()}
+
+
+def test_an_order_changes_everything_together(engine: sa.Engine) -> None:
+    """Inbox, stock, reservation and outbox follow from one order."""
+    store = Store(engine)
+    assert store.reserve(order(1, burger=2, fries=1))
+    assert store.stock() == {"burger": 0, "fries": 4}
+    assert store.reservation("o1") == Reservation("o1", "u1", {"burger": 2, "fries": 1}, "reserved", "")
+    (event,) = store.unpublished()
+    assert event.kind == "InventoryReserved"
+    assert json.loads(event.body)["message_id"] == event.message_id
+
+
+def test_a_refused_order_takes_nothing(engine: sa.Engine) -> None:
+    """All or nothing; the outcome is told and remembered like any other."""
+    store = Store(engine)
+    assert store.reserve(order(1, fries=1, burger=3))
+    assert store.stock() == STOCK
+    assert store.reservation("o1") == Reservation(
+        "o1", "u1", {"burger": 3, "fries": 1}, "failed", "too little stock: burger"
+    )
+    assert [event.kind for event in store.unpublished()] == ["InventoryFailed"]
+
+
+def test_a_duplicate_changes_nothing(engine: sa.Engine) -> None:
+    """Not one row of the database differs, whether the first was granted or refused."""
+    store = Store(engine)
+    for first in (order(1), order(2, caviar=1)):
+        assert store.reserve(first)
+        before = dump(engine)
+        assert not store.reserve(first)
+        assert not reopened(engine).reserve(first)
+        assert dump(engine) == before
+
+
+def test_an_order_under_another_message_id_is_the_same_order(engine: sa.Engine) -> None:
+    """A publisher that makes a new message id for each attempt takes no stock twice."""
+    store = Store(engine)
+    assert store.reserve(OrderPlaced("m1", "o1", "u1", {"burger": 1}))
+    assert not store.reserve(OrderPlaced("m2", "o1", "u1", {"burger": 1}))
+    assert store.stock()["burger"] == 1
+
+
+def test_equal_orders_with_ids_of_their_own_are_two(engine: sa.Engine) -> None:
+    """Nobody is refused for ordering what somebody else ordered."""
+    store = Store(engine)
+    assert store.reserve(order(1))
+    assert store.reserve(order(2))
+    assert store.stock()["burger"] == 0
+
+
+def test_the_outcome_keeps_its_id_until_it_is_published(engine: sa.Engine) -> None:
+    """A crash between commit and publication keeps the row, with the same id and the same bytes."""
+    store = Store(engine)
+    store.reserve(order(1))
+    store.reserve(order(2))
+    first, second = store.unpublished()
+    assert reopened(engine).unpublished() == [first, second]
+    store.mark_published([first.message_id])
+    assert reopened(engine).unpublished() == [second]
+
+
+def test_a_crash_inside_the_transaction_leaves_no_trace(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The inbox row does not stay behind alone: the order would be skipped for ever."""
+    store = Store(engine)
+    before = dump(engine)
+    monkeypatch.setattr("campus_food.store.outcome", crash)
+    with pytest.raises(ZeroDivisionError):
+        store.reserve(order(1))
+    assert dump(engine) == before
+    monkeypatch.undo()
+    assert store.reserve(order(1))
+
+
+def crash(*_: object) -> None:
+    """Fail in a way that nobody expects."""
+    raise ZeroDivisionError
+
+
+def test_copies_at_the_same_time_are_one(engine: sa.Engine) -> None:
+    """Of many threads with the same order exactly one carries it out."""
+    stores = [reopened(engine) for _ in range(4)]
+    with ThreadPoolExecutor(len(stores)) as threads:
+        done = list(threads.map(lambda store: store.reserve(order(1)), stores))
+    assert sorted(done) == [False, False, False, True]
+    assert Store(engine).stock()["burger"] == 1
+
+
+def test_opening_together_fills_the_stock_once(tmp_path: Path) -> None:
+    """Several instances may start on one new database at the same moment."""
+    url = f"sqlite:///{tmp_path}/new.db"
+    with ThreadPoolExecutor(4) as threads:
+        stores = [Store(engine) for engine in threads.map(lambda _: open_engine(url, STOCK), range(4))]
+    assert [store.stock() for store in stores] == [STOCK] * 4
+
+
+def test_a_restart_keeps_the_stock(engine: sa.Engine) -> None:
+    """The opening stock counts for a new database only."""
+    Store(engine).reserve(order(1))
+    assert reopened(engine).stock() == {"burger": 1, "fries": 5}
+
+
+def test_the_database_survives_a_loss_of_power(engine: sa.Engine) -> None:
+    """Each commit reaches the disk before it returns, and readers do not wait for the writer."""
+    with engine.connect() as tx:
+        assert tx.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert tx.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert tx.exec_driver_sql("PRAGMA busy_timeout").scalar() == 2000
+
+
+def test_a_locked_database_is_transient(engine: sa.Engine, tmp_path: Path) -> None:
+    """Somebody else's lock ends in an error that says "later", with nothing changed."""
+    store = Store(engine)
+    with engine.connect() as tx:
+        tx.exec_driver_sql("PRAGMA busy_timeout = 1")
+    other = sqlite3.connect(tmp_path / "inventory.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(sa.exc.OperationalError, match="locked"):
+        store.reserve(order(1))
+    other.execute("ROLLBACK")
+    other.close()
+    assert store.reserve(order(1))

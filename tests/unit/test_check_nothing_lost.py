@@ -1,0 +1,171 @@
+"""nothing-lost: every confirmed input has its effect, or lies in the dead-letter queue."""
+
+import pytest
+
+from atleastonce.checks import nothing_lost
+from atleastonce.verdict import Verdict
+from histories import Seen, history, seen
+
+CALM = "published m1#1; deliver m1#1; ack m1#1; published m2#1; deliver m2#1; ack m2#1; quiet"
+WAITED = CALM + "; canary: took 0.2 s"
+BOTH = seen({"/stock": 8, "/r/<m1.id>": 1, "/r/<m2.id>": 1}, "m1:a m2:b")
+LOST = seen({"/stock": 9, "/r/<m1.id>": 1}, "m1:a")
+
+
+def judged(happened: str, faulty: Seen | None, clean: Seen = BOTH) -> Verdict:
+    """Judge a history of two messages that began with ten in stock."""
+    return nothing_lost.check(history(happened, clean, faulty, before={"/stock": 10}))
+
+
+def test_all_effects_there_is_kept() -> None:
+    """A confirmed input whose effect is that of the clean run is not lost; no canary is needed for that."""
+    assert judged(CALM, BOTH) == Verdict(
+        promise="nothing-lost", outcome="kept", reason="m1, m2 had their effect"
+    )
+
+
+def test_missing_effect_is_broken() -> None:
+    """Whatever a clean run showed and this one does not is evidence, and blamed where it names a message."""
+    assert judged(WAITED, LOST) == Verdict(
+        promise="nothing-lost",
+        outcome="broken",
+        reason="a confirmed input has no effect, or less than its whole effect",
+        evidence=(
+            "/r/<m2.id> $: no change, expected +1 (clean run)",
+            "/stock $: -1, expected -2 (clean run)",
+            "outputs of m2 in out: none, expected 1 (clean run)",
+        ),
+        blamed=("m2",),
+    )
+
+
+def test_half_an_effect_is_broken() -> None:
+    """State without the output that belongs to it is less than the whole effect."""
+    verdict = judged(WAITED, BOTH._replace(outputs="m1:a"))
+    assert verdict.evidence == ("outputs of m2 in out: none, expected 1 (clean run)",)
+
+
+def test_surplus_is_not_charged_here() -> None:
+    """More than the clean effect is the business of effects-once."""
+    assert judged(WAITED, BOTH._replace(outputs="m1:a m1:c m2:b")).outcome == "kept"
+
+
+def test_other_effect_is_charged_here_only_where_nothing_came_twice() -> None:
+    """A difference that is neither more nor less goes to the promise whose fault the schedule holds."""
+    clean, other = seen({"/r/<m1.id>": "reserved"}), seen({"/r/<m1.id>": "refused"})
+    once, twice = WAITED, WAITED.replace("deliver m1#1", "deliver m1#1; closed; deliver m1#1 again")
+    assert [judged(each, other, clean).outcome for each in (once, twice)] == ["broken", "kept"]
+
+
+@pytest.mark.parametrize(
+    ("happened", "excuse"),
+    [
+        (CALM, "no canary kept the time beside the service"),
+        (CALM + "; canary! took 9 s", "the machine was too slow for the canary too (took 9 s)"),
+        (WAITED + "; canary! took 9 s", "the machine was too slow for the canary too (took 9 s)"),
+    ],
+    ids=["no canary", "late", "late at last"],
+)
+def test_missing_effect_without_a_witness_is_unknown(happened: str, excuse: str) -> None:
+    """A slow machine, or nobody to say that it was not, makes what is missing unknown."""
+    faulty = BOTH._replace(outputs="m1:a")
+    missing = "outputs of m2 in out: none, expected 1 (clean run)"
+    assert judged(happened, faulty) == Verdict(
+        promise="nothing-lost", outcome="unknown", reason=f"{excuse}; missing: {missing}"
+    )
+
+
+def test_last_canary_counts() -> None:
+    """After a late canary the effect is awaited again: in time at last, it is a witness."""
+    happened = CALM + "; canary! took 9 s; canary: took 0.2 s"
+    assert judged(happened, LOST).outcome == "broken"
+
+
+def test_late_canary_is_no_excuse_where_nothing_is_missing() -> None:
+    """The canary speaks only of what is missing."""
+    assert judged(CALM + "; canary! took 9 s", BOTH).outcome == "kept"
+
+
+def test_dead_lettered_input_is_not_lost() -> None:
+    """What lies in the dead-letter queue is set aside, the share of a sum that it explains included."""
+    assert judged(WAITED, LOST._replace(dead="m2")) == Verdict(
+        promise="nothing-lost",
+        outcome="kept",
+        reason="m1 had their effect; m2 in the dead-letter queue",
+    )
+
+
+def test_dead_letter_does_not_excuse_another_message() -> None:
+    """With m1 in the dead-letter queue, m2 is as lost as without."""
+    verdict = judged(WAITED, seen({"/stock": 10}, dead="m1"))
+    assert (verdict.outcome, verdict.blamed) == ("broken", ("m2",))
+
+
+def test_dead_letter_without_a_name_leaves_open_what_is_missing() -> None:
+    """A dead letter that lost its headers may be any message: nobody is accused."""
+    verdict = judged(WAITED, LOST._replace(dead="?"))
+    assert (verdict.outcome, verdict.reason.partition(":")[0]) == (
+        "unknown",
+        "a dead letter names no message, and may be what is missing",
+    )
+
+
+def test_sum_cannot_tell_a_dead_letter_from_a_loss() -> None:
+    """Where effects are seen in a sum only, a dead letter and a lost message look alike."""
+    clean = seen({"/stock": 8})
+    verdict = judged(WAITED, seen({"/stock": 9}, dead="m1"), clean)
+    assert verdict == Verdict(
+        promise="nothing-lost",
+        outcome="unknown",
+        reason="a dead letter or m2 may be what is missing: /stock $: -1, expected -2 (clean run)",
+    )
+
+
+def test_missing_list_entry_is_blamed_on_the_message_it_names() -> None:
+    """A list of everything, one entry short, names who is missing."""
+    clean, faulty = seen({"/all": ["<m1.id>", "<m2.id>"]}), seen({"/all": ["<m1.id>"]})
+    verdict = judged(WAITED, faulty, clean)
+    assert (verdict.outcome, verdict.evidence, verdict.blamed) == (
+        "broken",
+        ("/all $: 1 added, 0 removed, expected 2 added, 0 removed (clean run)",),
+        ("m2",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("happened", "clean"),
+    [
+        ("deliver m1#1; ack m1#1; quiet", BOTH),
+        (CALM, seen({"/stock": 10, "/r/<other.id>": 1})),
+    ],
+    ids=["nothing confirmed", "effect not observed"],
+)
+def test_no_occasion(happened: str, clean: Seen) -> None:
+    """Nothing is owed where nothing was confirmed, or where no effect could be seen."""
+    assert judged(happened, clean, clean) == Verdict(
+        promise="nothing-lost",
+        outcome="unknown",
+        reason="nothing was confirmed whose effect a clean run shows",
+        occasion=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "happened",
+    [
+        WAITED.replace("quiet", "unsprung! kill before ack(m1); quiet"),
+        WAITED.replace("quiet", "quiet! m1#1 waits"),
+        WAITED.replace("quiet", "buried! no close-ok; quiet"),
+        WAITED.replace("quiet; ", ""),
+    ],
+    ids=["unsprung", "not quiet", "burial failed", "never quiet"],
+)
+def test_run_that_went_wrong_accuses_nobody(happened: str) -> None:
+    """Effects that are missing after a run which did not go as planned are unknown."""
+    verdict = judged(happened, LOST)
+    assert (verdict.outcome, verdict.occasion) == ("unknown", True)
+
+
+def test_run_that_went_wrong_keeps_nothing_either() -> None:
+    """Not quiet and all effects there: unknown is not kept."""
+    assert judged(CALM.replace("quiet", "quiet! m1#1 waits"), BOTH).outcome == "unknown"

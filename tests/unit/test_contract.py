@@ -1,0 +1,342 @@
+"""The contract file: what is right is read whole, what is wrong is one sentence."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from atleastonce.contract import (
+    BrokerTable,
+    Contract,
+    Input,
+    Observe,
+    OutputTable,
+    Poison,
+    Replay,
+    Service,
+    Topic,
+)
+from atleastonce.contract_file import load, parse
+from atleastonce.durations import Duration
+from atleastonce.errors import ContractError
+from atleastonce.promises import PROMISES, BacksOff, Options, PoisonSetAside, Within
+
+WHOLE = """
+[service]
+command   = "python -m campus_food.rabbitmq.inventory"
+ready     = "http://127.0.0.1:{port}/health"
+ready_within = "10s"
+health    = "http://127.0.0.1:{port}/health"
+instances = 1
+reset     = "fresh-ids"
+env       = { AMQP_URL = "{amqp_url}", DATABASE_URL = "sqlite:///{data_dir}/inventory.db", PORT = "{port}" }
+
+[broker]
+kind = "rabbitmq"
+definitions = "definitions.json"
+
+[topics]
+orders = { partitions = 4 }
+
+[input]
+queue      = "inventory_order_placed"
+message    = '{"message_id": "{message_id}", "order_id": "{id}", "user_id": "u1", "items": {"burger": 1}}'
+properties = { message_id = "{message_id}", content_type = "application/json" }
+headers    = {}
+
+[output]
+queues       = ["notification_inventory_reserved", "notification_inventory_failed"]
+id           = "message_id"
+dead_letters = "inventory_dlq"
+
+[[poison]]
+name = "not-json"
+body = '{"order_id": "poison", "invalid": json}'
+
+[observe]
+http    = ["http://127.0.0.1:{port}/reservations/{id}", "http://127.0.0.1:{port}/stock"]
+ignore  = ["$.updated_at"]
+settles = "1s"
+
+[progress]
+by = "commit"
+
+[replay]
+report = "http://127.0.0.1:{port}/report"
+vary   = ["PYTHONHASHSEED", "TZ"]
+
+[promises]
+effects-once     = true
+nothing-lost     = true
+poison-set-aside = { attempts = 5 }
+backlog-drains   = { within = "30s" }
+backs-off        = { attempts = 3, schedule = ["0.5s", "1s"], jitter = 0.0, tolerance = "50ms" }
+"""
+
+SMALL = """
+[service]
+command = "run"
+[broker]
+kind = "rabbitmq"
+[input]
+queue = "in"
+message = '{"id": "{id}"}'
+[promises]
+nothing-lost = true
+"""
+
+KAFKA = """
+topics = { orders = {} }
+[service]
+command = "run"
+env = { TOPIC = "{topic:orders}" }
+[broker]
+kind = "kafka"
+[input]
+topic = "orders"
+message = "{id}"
+[promises]
+nothing-lost = true
+"""
+
+
+def test_whole_example_is_read() -> None:
+    """The documented example says exactly what it looks like."""
+    promises = parse(WHOLE).promises
+    assert msgspec.structs.replace(parse(WHOLE), promises={}) == Contract(
+        service=Service(
+            command="python -m campus_food.rabbitmq.inventory",
+            ready="http://127.0.0.1:{port}/health",
+            ready_within=Duration(10),
+            health="http://127.0.0.1:{port}/health",
+            env={
+                "AMQP_URL": "{amqp_url}",
+                "DATABASE_URL": "sqlite:///{data_dir}/inventory.db",
+                "PORT": "{port}",
+            },
+        ),
+        broker=BrokerTable(kind="rabbitmq", definitions="definitions.json"),
+        topics={"orders": Topic(partitions=4)},
+        input=Input(
+            queue="inventory_order_placed",
+            message='{"message_id": "{message_id}", "order_id": "{id}", "user_id": "u1", '
+            '"items": {"burger": 1}}',
+            properties={"message_id": "{message_id}", "content_type": "application/json"},
+        ),
+        output=OutputTable(
+            queues=("notification_inventory_reserved", "notification_inventory_failed"),
+            id="message_id",
+            dead_letters="inventory_dlq",
+        ),
+        poison=(Poison(name="not-json", body='{"order_id": "poison", "invalid": json}'),),
+        observe=Observe(
+            http=("http://127.0.0.1:{port}/reservations/{id}", "http://127.0.0.1:{port}/stock"),
+            ignore=("$.updated_at",),
+            settles=Duration(1),
+        ),
+        replay=Replay(report="http://127.0.0.1:{port}/report", vary=("PYTHONHASHSEED", "TZ")),
+    )
+    assert list(promises) == [
+        "effects-once", "nothing-lost", "poison-set-aside", "backlog-drains", "backs-off",
+    ]  # fmt: skip
+
+
+def test_promises_have_their_options() -> None:
+    """`true` means the default options; a promise that is `false` is not made."""
+    text = WHOLE.replace("nothing-lost     = true", "nothing-lost = false\nrecovers = true")
+    assert parse(text).promised == {
+        "effects-once": Options(),
+        "recovers": Within(),
+        "poison-set-aside": PoisonSetAside(attempts=5),
+        "backlog-drains": Within(within=Duration(30)),
+        "backs-off": BacksOff(attempts=3, schedule=(Duration(0.5), Duration(1)), tolerance=Duration(0.05)),
+    }
+
+
+def test_chain_has_its_services_by_name() -> None:
+    """A single service is called ``service``, those of a chain have names of their own."""
+    chain = SMALL.replace("[service]", "[services.a]")
+    assert (list(parse(SMALL).all_services), list(parse(chain).all_services)) == (["service"], ["a"])
+
+
+def test_same_text_has_the_same_hash(tmp_path: Path) -> None:
+    """A contract is identified by its text, wherever it lies."""
+    for name in ("one.toml", "two.toml"):
+        (tmp_path / name).write_text(SMALL)
+    first, second = load(tmp_path / "one.toml"), load(tmp_path / "two.toml")
+    assert first.sha256 == second.sha256
+    assert first.sha256.startswith("sha256:")
+
+
+A_DURATION = 'a duration: a number and ms, s, m or h, like "30s"'
+A_MESSAGE = "the message to send, with {id} for its identity"
+EVERYWHERE = "{port}, {data_dir}, {instance}, {http:NAME}"
+IN_RABBITMQ = "{amqp_url}, {queue_type}, " + EVERYWHERE
+IN_KAFKA = "{kafka_bootstrap}, {group}, {topic:NAME}, " + EVERYWHERE
+
+
+def no_placeholder(name: str, known: str) -> str:
+    """Return what is said of a placeholder that is not known."""
+    return f"there is no placeholder {{{name}}}; known here are {known} ({{{{{name}}}}} is the text)"
+
+
+WRONG = {
+    # wrong types
+    "env value": ('command = "run"', 'command = "run"\nenv = { A = "x", PORT = 8080 }',
+        "service.env.PORT: found 8080, expected text in quotes"),
+    "text": ('command = "run"', "command = 5", "service.command: found 5, expected text in quotes"),
+    "list": ('queue = "in"', 'queue = "in"\n[output]\nqueues = "out"',
+        'output.queues: found "out", expected a list (text in quotes each)'),
+    "list entry": ('queue = "in"', 'queue = "in"\n[output]\nqueues = ["a", 3]',
+        "output.queues[1]: found 3, expected text in quotes"),
+    "table": ('[broker]\nkind = "rabbitmq"', "", "broker: found none, expected a table"),
+    "no table": ("[service]", 'topics = "orders"\n[service]', 'topics: found "orders", expected a table'),
+    "number": ('command = "run"', 'command = "run"\ninstances = "two"',
+        'service.instances: found "two", expected a whole number of at least 1'),
+    "too small": ('command = "run"', 'command = "run"\ninstances = 0',
+        "service.instances: found 0, expected a whole number of at least 1"),
+    "truth": ("[promises]", '[[poison]]\nname = "p"\nnull = "yes"\n[promises]',
+        'poison[0].null: found "yes", expected true or false'),
+    "required": ("[promises]", '[[poison]]\nbody = "x"\n[promises]',
+        "poison[0].name: found none, expected text in quotes"),
+    # unknown keys
+    "unknown key": ('command = "run"', 'comand = "run"',
+        'service.comand: there is no such key; did you mean "command"?'),
+    "unknown key, chain": ('[service]\ncommand = "run"', '[services.a]\ncomand = "run"',
+        'services.a.comand: there is no such key; did you mean "command"?'),
+    "unknown table": ("[promises]", "[promise]", 'promise: there is no such key; did you mean "promises"?'),
+    "nothing near": ('kind = "rabbitmq"', 'kind = "rabbitmq"\nzzz = 1',
+        "broker.zzz: there is no such key; there are kind, queue_type, definitions"),
+    # values that are none
+    "enum": ('"rabbitmq"', '"rabitmq"', 'broker.kind: found "rabitmq", expected one of "rabbitmq", "kafka"'),
+    "enum type": ('"rabbitmq"', "1", 'broker.kind: found 1, expected one of "rabbitmq", "kafka"'),
+    "duration": ('command = "run"', 'command = "run"\nready_within = "30 sec"',
+        f'service.ready_within: found "30 sec", expected {A_DURATION}'),
+    "duration type": ('command = "run"', 'command = "run"\nready_within = 30',
+        f"service.ready_within: found 30, expected {A_DURATION}"),
+    "ignore": ("[promises]", '[observe]\nignore = ["updated_at"]\n[promises]',
+        'observe.ignore: found "updated_at", expected a path like "$.updated_at"'),
+    "property": ('queue = "in"', 'queue = "in"\nproperties = { mesage_id = "{id}" }',
+        'input.properties.mesage_id: there is no such text property; did you mean "message_id"?'),
+    # promises
+    "unknown promise": ("nothing-lost", "nothing-lots",
+        'promises.nothing-lots: there is no such promise; did you mean "nothing-lost"?'),
+    "promise text": ("nothing-lost = true", 'nothing-lost = "yes"',
+        'promises.nothing-lost: found "yes", expected true, false or a table of options'),
+    "no option": ("nothing-lost = true", "nothing-lost = { within = 1 }",
+        "promises.nothing-lost.within: there is no such key; there are none"),
+    "option type": ("nothing-lost = true", 'recovers = { within = "soon" }',
+        f'promises.recovers.within: found "soon", expected {A_DURATION}'),
+    "needed options": ("nothing-lost = true", "backs-off = true",
+        "promises.backs-off.attempts: found none, expected a whole number of at least 1"),
+    "schedule": ("nothing-lost = true", 'backs-off = { attempts = 1, schedule = ["1s", "x"] }',
+        f'promises.backs-off.schedule[1]: found "x", expected {A_DURATION}'),
+    "none made": ("nothing-lost = true", "nothing-lost = false",
+        f"promises: found none, expected at least one of {', '.join(PROMISES)}"),
+    # placeholders
+    "placeholder": ('"run"', '"run {prot}"',
+        "service.command: " + no_placeholder("prot", IN_RABBITMQ)),
+    "placeholder in env": ('command = "run"', 'command = "run"\nenv = { B = "{kafka_bootstrap}" }',
+        "service.env.B: " + no_placeholder("kafka_bootstrap", IN_RABBITMQ)),
+    "placeholder in message": ('"{id}"', '"{port}"',
+        "input.message: " + no_placeholder("port", "{id}, {message_id}, {n}")),
+    "no other service": ('"run"', '"run {http:mail}"',
+        "service.command: {http:mail} names no table of [services]; there are none"),
+    # keys that contradict each other
+    "no service": ('[service]\ncommand = "run"', "",
+        "service: found none, expected a table [service] with the command that starts it"),
+    "two kinds of service": ("[broker]", '[services.b]\ncommand = "b"\n[broker]',
+        "service: found beside [services.…], expected one of the two"),
+    "no command": ('command = "run"', "",
+        "service.command: found none, expected the command (or image) that starts it"),
+    "command and image": ('command = "run"', 'command = "run"\nimage = "i"',
+        "service.command: found one beside an image, expected the command (or image) that starts it"),
+    "no way in": ('queue = "in"', "",
+        "input: found no way in, expected exactly one of queue, exchange, topic, http"),
+    "two ways in": ('queue = "in"', 'queue = "in"\nexchange = "x"',
+        "input: found queue and exchange, expected exactly one of queue, exchange, topic, http"),
+    "no message": ("message = '{\"id\": \"{id}\"}'", "",
+        f"input.message: found none, expected {A_MESSAGE}"),
+    "message twice": ('queue = "in"', 'queue = "in"\nmessages = ["a"]',
+        f"input.message: found both message and messages, expected {A_MESSAGE}"),
+    "key without exchange": ('queue = "in"', 'queue = "in"\nrouting_key = "k"',
+        "input.routing_key: found without an exchange, expected input.exchange beside it"),
+    "topic on RabbitMQ": ('queue = "in"', 'topic = "in"',
+        'input.topic: found with broker.kind "rabbitmq", expected input.queue'),
+    "no TOML": ("[broker]", "[broker",
+        "this is no TOML: Expected ']' at the end of a table declaration (at line 4, column 8)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "said"), WRONG.values(), ids=WRONG)
+def test_wrong_contract_is_one_sentence(old: str, new: str, said: str) -> None:
+    """Whatever is wrong is said with its key, what was found and what is expected."""
+    assert old in SMALL
+    with pytest.raises(ContractError) as caught:
+        parse(SMALL.replace(old, new, 1))
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('topic = "orders"', 'topic = "order"',
+            'input.topic: "order" is no table of [topics]; did you mean "orders"?'),
+        ("[promises]", '[output]\ntopics = ["event"]\n[promises]',
+            'output.topics: "event" is no table of [topics]; there are orders'),
+        ("[promises]", '[output]\ndead_letters = "dead"\n[promises]',
+            'output.dead_letters: "dead" is no table of [topics]; there are orders'),
+        ("{topic:orders}", "{topic:order}",
+            'service.env.TOPIC: {topic:order} names no table of [topics]; did you mean "orders"?'),
+        ("{topic:orders}", "{amqp_url}",
+            "service.env.TOPIC: " + no_placeholder("amqp_url", IN_KAFKA)),
+        ("[promises]", '[output]\nqueues = ["q"]\n[promises]',
+            'output.queues: found with broker.kind "kafka", expected output.topics'),
+        ("orders = {}", 'orders = { partitions = "4" }',
+            'topics.orders.partitions: found "4", expected a whole number of at least 1'),
+    ],
+)  # fmt: skip
+def test_wrong_kafka_contract_is_one_sentence(old: str, new: str, said: str) -> None:
+    """Topics are created by us, so each that is named must be declared."""
+    with pytest.raises(ContractError) as caught:
+        parse(KAFKA.replace(old, new, 1))
+    assert str(caught.value) == said
+
+
+def test_both_small_contracts_are_right() -> None:
+    """What the wrong ones are made from is right."""
+    assert [parse(text).broker.kind for text in (SMALL, KAFKA)] == ["rabbitmq", "kafka"]
+
+
+def test_long_value_is_cut() -> None:
+    """A sentence stays readable, however much was found."""
+    with pytest.raises(ContractError) as caught:
+        parse(SMALL.replace('"rabbitmq"', f'"{"x" * 500}"'))
+    assert len(str(caught.value)) < 150
+
+
+def test_error_names_the_file(tmp_path: Path) -> None:
+    """Where a file was read, its name comes first."""
+    path = tmp_path / "atleastonce.toml"
+    path.write_text(SMALL.replace("queue", "queu"))
+    with pytest.raises(ContractError) as caught:
+        load(path)
+    assert str(caught.value) == f'{path}: input.queu: there is no such key; did you mean "queue"?'
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (lambda _: None, "No such file or directory"),
+        (lambda path: path.mkdir(), "Is a directory"),
+        (lambda path: path.write_bytes(b"\xff\xfe\x00"), "it is no text"),
+    ],
+    ids=["missing", "directory", "binary"],
+)
+def test_file_that_is_none(tmp_path: Path, make, found: str) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """A file that cannot be read is named, with what to do."""
+    path = tmp_path / "contract"
+    make(path)
+    with pytest.raises(ContractError) as caught:
+        load(path)
+    assert str(caught.value) == f"cannot read the contract {path}: {found}; name a contract file (TOML)"

@@ -1,0 +1,96 @@
+"""The ledger: what became of each copy, as a broker would see it."""
+
+import pytest
+
+from atleastonce.ledger import Ledger
+from histories import events
+
+
+def ledger(happened: str) -> Ledger:
+    """Return the ledger after these events."""
+    found = Ledger(["out", "dead"])
+    found.feed(events(happened))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("happened", "unsettled"),
+    [
+        ("", ()),
+        ("published m1#1", ("m1#1",)),
+        ("published m1#1!", ()),
+        ("published m1#1; deliver m1#1", ("m1#1",)),
+        ("published m1#1; deliver m1#1; ack m1#1", ()),
+        ("published m1#1; deliver m1#1; reject m1#1", ()),
+        ("published m1#1; deliver m1#1; nack m1#1", ()),
+        ("published m1#1; deliver m1#1; requeue m1#1", ("m1#1",)),
+        ("published m1#1; deliver m1#1 auto", ()),
+        ("published m1#1; published m1#2; deliver m1#1; ack m1#1", ("m1#2",)),
+        ("deliver m1#1; ack m1#1; published m1#1", ()),
+        ("published m1#1; fetch m1#1", ("m1#1",)),
+        ("published m1#1; fetch m1#1; commit m1#1", ("m1#1",)),
+        ("published m1#1; fetch m1#1; commit m1#1; response m1#1", ()),
+    ],
+)
+def test_copy_is_settled_by_what_passed(happened: str, unsettled: tuple[str, ...]) -> None:
+    """Only a settlement that passed settles: an ack, a refusal, the broker's answer to a commit."""
+    assert ledger(happened).unsettled() == unsettled
+
+
+@pytest.mark.parametrize("settled", ["ack m1#1", "reject m1#1"])
+def test_settlement_that_the_broker_never_learnt_of_does_not_count(settled: str) -> None:
+    """A copy that is delivered again after its ack was not settled, and is owed once more."""
+    again = f"published m1#1; deliver m1#1; {settled}; closed; deliver m1#1 again"
+    assert ledger(again + "; closed").unsettled() == ("m1#1",)
+    assert ledger(again + f"; {settled}").unsettled() == ()
+
+
+@pytest.mark.parametrize("publish", ["publish", "produce"])
+def test_retry_through_another_queue_opens_an_entry_of_its_own(publish: str) -> None:
+    """A copy that the subject publishes again is owed twice, until both are settled."""
+    retried = f"published m1#1; deliver m1#1; {publish} m1#1 >retry; ack m1#1"
+    assert ledger(retried).unsettled() == ("m1#1",)
+    assert ledger(retried + "; deliver m1#1; ack m1#1").unsettled() == ()
+
+
+@pytest.mark.parametrize("queue", ["out", "dead"])
+def test_copy_at_its_end_is_owed_nothing(queue: str) -> None:
+    """Outputs and dead letters that carry our header on are not waited for."""
+    assert ledger(f"published m1#1; deliver m1#1; publish m1#1 >{queue}; ack m1#1").unsettled() == ()
+
+
+@pytest.mark.parametrize("refused", ["return m1#1 >retry", "confirm m1#1 >retry!"])
+def test_retry_that_never_arrived_is_owed_nothing(refused: str) -> None:
+    """A publication that was returned or refused lies in no queue."""
+    retried = "published m1#1; deliver m1#1; ack m1#1; publish m1#1 >retry"
+    assert ledger(f"{retried}; {refused}").unsettled() == ()
+
+
+def test_delivery_in_hand_blocks_even_if_it_is_not_ours() -> None:
+    """A message that the subject holds unacknowledged is work under way, whoever sent it."""
+    assert ledger("deliver").unsettled() == ("a message that is not ours",)
+    assert ledger("deliver; closed").unsettled() == ()
+
+
+def test_closed_link_gives_back_only_its_own() -> None:
+    """What another link holds stays in hand."""
+    held = ledger("deliver m1#1 @1; deliver m2#1 @2; closed @1")
+    assert held.unsettled() == ("m2#1",)
+
+
+def test_closed_channel_gives_back_only_its_own() -> None:
+    """What another channel of the same link holds stays in hand, publications included."""
+    held = ledger("deliver m1#1 @1/1; deliver m2#1 @1/2; publish m3 >out @1/2; closed @1/1")
+    assert (held.unsettled(), held.unconfirmed) == (("m2#1",), 1)
+
+
+def test_publications_wait_for_their_confirm_on_live_links() -> None:
+    """A confirm, or the end of the link, ends the waiting."""
+    texts = ("publish m1 >out", "publish m1 >out; confirm m1 >out", "publish m1 >out; closed")
+    assert [ledger(text).unconfirmed for text in texts] == [1, 0, 0]
+
+
+def test_deliveries_are_counted_by_message() -> None:
+    """A duplicate is a second copy of the same message, a redelivery the same copy again."""
+    found = ledger("deliver m1#1; deliver m1#2; fetch m1#2; deliver m10#1; deliver")
+    assert [found.deliveries(message) for message in ("m1", "m10", "m2")] == [3, 1, 0]

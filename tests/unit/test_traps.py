@@ -1,0 +1,74 @@
+"""Traps: a fault waits for an event of a message, and strikes once."""
+
+import pytest
+
+from atleastonce.relay.traps import Traps
+from atleastonce.schedule import Trap, When
+from histories import events
+
+
+def trap(
+    when: When = "before", event: str = "ack", message: str = "m1", nth: int = 1, service: str = ""
+) -> Trap:
+    """Return a trap that kills."""
+    return Trap(when=when, event=event, message=message, nth=nth, service=service, do="kill")
+
+
+def sprung(
+    traps: Traps, *passing: str, when: When = "before", service: str = "inventory"
+) -> list[Trap | None]:
+    """Let events pass, a text for those that pass together; return what each sprang."""
+    return [traps.due(when, service, events(text)) for text in passing]
+
+
+def armed(*given: Trap) -> Traps:
+    """Return these traps, armed."""
+    traps = Traps()
+    traps.arm(given)
+    return traps
+
+
+def test_trap_springs_at_its_event_and_once() -> None:
+    """Other events and messages do not spring it, and it does not spring again."""
+    traps = armed(trap())
+    assert sprung(traps, "deliver m1#1", "ack m2#1", "ack m1#1", "ack m1#1") == [None, None, trap(), None]
+    assert traps.unsprung() == ()
+
+
+@pytest.mark.parametrize(
+    ("waiting", "when", "service"),
+    [(trap(when="after"), "before", "inventory"), (trap(service="mail"), "before", "inventory")],
+)
+def test_trap_for_another_side_or_service_waits(waiting: Trap, when: When, service: str) -> None:
+    """Before is not after, and a named service is meant alone."""
+    traps = armed(waiting)
+    assert sprung(traps, "ack m1#1", when=when, service=service) == [None]
+    assert traps.unsprung() == (waiting,)
+
+
+def test_nth_time_counts_every_copy_and_those_that_pass_together() -> None:
+    """Two acks in one frame are two times; an unrelated event afterwards springs nothing."""
+    traps = armed(trap(nth=3))
+    assert sprung(traps, "ack m1#1", "ack m2#1", "ack m1#2; ack m1#3") == [None, None, trap(nth=3)]
+    overshot = armed(trap(nth=2))
+    assert sprung(overshot, "ack m1#1; ack m1#2; ack m1#3") == [trap(nth=2)]
+
+
+def test_later_trap_counts_what_an_earlier_one_sprang_at() -> None:
+    """Each trap counts for itself: the second time is the second, whoever struck at the first."""
+    first, second = trap(), trap(nth=2)
+    assert sprung(armed(first, second), "ack m1#1", "ack m1#1") == [first, second]
+
+
+def test_of_two_equal_traps_one_springs_at_a_time() -> None:
+    """The second waits for the next such event, not for any event."""
+    traps = armed(trap(), trap())
+    assert sprung(traps, "ack m1#1", "deliver m2#1", "ack m1#1") == [trap(), None, trap()]
+
+
+def test_arming_replaces_every_trap() -> None:
+    """A new case begins with its own traps, counted from nothing."""
+    traps = armed(trap(nth=2))
+    sprung(traps, "ack m1#1")
+    traps.arm((trap(nth=2),))
+    assert sprung(traps, "ack m1#1") == [None]

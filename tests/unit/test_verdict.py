@@ -1,0 +1,63 @@
+"""Verdicts over a run, and promises that no check can judge."""
+
+import pytest
+
+from atleastonce.checks import judge
+from atleastonce.verdict import Outcome, Tally, Verdict, tally
+from histories import history, seen
+
+
+def verdict(outcome: Outcome, reason: str = "why", *, occasion: bool = True) -> Verdict:
+    """Return a verdict of some promise."""
+    return Verdict(promise="p", outcome=outcome, reason=reason, occasion=occasion)
+
+
+def test_verdicts_are_counted_with_the_reasons_of_the_unknown() -> None:
+    """Without an occasion a verdict says nothing, and counts nowhere."""
+    found = tally(
+        [
+            verdict("kept"),
+            verdict("unknown", "late"),
+            verdict("unknown", "late"),
+            verdict("unknown", "no duplicate", occasion=False),
+            verdict("broken"),
+        ]
+    )
+    assert found == Tally(kept=1, broken=1, unknown=2, reasons={"late": 2})
+
+
+@pytest.mark.parametrize(
+    ("kept", "broken", "unknown", "outcome"),
+    [
+        (0, 0, 0, "unknown"),
+        (1, 0, 0, "kept"),
+        (99, 1, 99, "broken"),
+        (0, 0, 5, "unknown"),
+        (99, 0, 1, "kept"),
+        (98, 0, 1, "unknown"),
+    ],
+)
+def test_verdict_over_a_run(kept: int, broken: int, unknown: int, outcome: str) -> None:
+    """Broken if any is; kept only where few are unknown: one in a hundred at the most."""
+    assert Tally(kept=kept, broken=broken, unknown=unknown).outcome == outcome
+
+
+def test_failure_that_is_withdrawn_is_unknown() -> None:
+    """What was broken and did not stand is unknown, and its reason is counted with the others."""
+    was = Tally(kept=3, broken=2, unknown=1, reasons={"late": 1})
+    assert was.withdrawn("late") == Tally(kept=3, unknown=3, reasons={"late": 3})
+
+
+def test_promise_without_a_check_is_unknown() -> None:
+    """What cannot be judged is never kept."""
+    assert judge(history("quiet", seen(), seen()), "keeps-order") == Verdict(
+        promise="keeps-order",
+        outcome="unknown",
+        reason="no check in this version can judge it (per key, effects follow the order of publication)",
+    )
+
+
+def test_promise_that_does_not_exist() -> None:
+    """A promise that nobody can make cannot be judged: our own mistake."""
+    with pytest.raises(KeyError, match="effects-twice"):
+        judge(history("quiet", seen(), seen()), "effects-twice")
