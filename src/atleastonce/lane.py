@@ -20,7 +20,8 @@ from atleastonce.history import Event, Moment, Observation
 from atleastonce.observe.http import HttpObserver
 from atleastonce.recording import Record
 from atleastonce.relay.codec import Names, Wire
-from atleastonce.relay.tcp import Address, Link, Relay
+from atleastonce.relay.link import Link
+from atleastonce.relay.tcp import Address, Relay
 from atleastonce.schedule import Schedule, Trap
 from atleastonce.subjects.process import ProcessSubject, own_environment
 from atleastonce.transports import Namespace, Subscription

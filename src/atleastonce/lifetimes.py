@@ -22,6 +22,7 @@ from typing import Self
 from atleastonce import watchdog
 
 LABEL = "atleastonce.run"
+_FOLLOWS_WITHIN = 0.5  # seconds
 
 
 class Lifetime:
@@ -58,7 +59,8 @@ class Lifetime:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Sweep up, let the watchdog go, and warn of processes that their owner should have stopped."""
-        leaked = watchdog.sweep(self.token)
+        leaked = self._leaked()
+        watchdog.sweep(self.token)
         for engine in self._engines:
             remove_containers(self.token, engine or None)
         shutil.rmtree(self.root, ignore_errors=True)
@@ -84,6 +86,13 @@ class Lifetime:
         if (engine or "") not in self._engines:
             self._engines.add(engine or "")
             self._tell(f"{watchdog.USES_DOCKER} {engine or ''}")
+
+    def _leaked(self) -> dict[int, str]:
+        """Return what runs still; helpers of a process that was just killed are given a moment to follow it."""
+        deadline = time.monotonic() + _FOLLOWS_WITHIN
+        while (alive := watchdog.processes(self.token)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return alive
 
     def _tell(self, line: str) -> None:
         if self._watchdog is not None and self._watchdog.stdin is not None:

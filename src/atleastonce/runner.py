@@ -140,7 +140,6 @@ class _Case:
 
     def _sprung(self, traps: tuple[Trap, ...]) -> bool:
         """Wait until these traps have sprung; note the first that did not before all was settled."""
-
         relay, record = self._lane.relay, self._lane.record
 
         def over() -> bool:

@@ -16,6 +16,7 @@ from atleastonce.relay.amqp import AmqpWire
 from atleastonce.relay.codec import Names, Wire
 from atleastonce.relay.kafka import KafkaWire
 from atleastonce.relay.kafka_rewrite import AddressFor
+from atleastonce.scope import refuse
 from atleastonce.transports import Namespace
 from atleastonce.transports.kafka import KafkaNamespace
 from atleastonce.transports.rabbitmq import RabbitmqNamespace
@@ -31,10 +32,12 @@ def laid_out(
     stop: threading.Event,
     histories: Path | None = None,
 ) -> Iterator[Site]:
-    """Yield a site for lanes of this contract on this broker; raise BrokerError where that cannot be made.
+    """Yield a site for lanes of this contract on this broker.
 
-    `stop` is set by whoever wants the run to end; `histories` is the folder to keep histories in.
+    `stop` is set by whoever wants the run to end; `histories` is the folder to keep histories in. Raises
+    ContractError for what this version does not carry out, BrokerError where the broker does not do as asked.
     """
+    refuse(contract.contract)
     make = _rabbitmq if broker.kind == "rabbitmq" else _kafka
     mark = f"{next(_numbers)}"  # one run may lay out several sites, each with a lane-1
     with make(contract, broker, f"{lifetime.token}-{mark}") as kind:

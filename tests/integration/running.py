@@ -20,10 +20,15 @@ def called(*words: str, cwd: Path, within: float = 120) -> subprocess.CompletedP
 
 
 @contextmanager
-def running(*words: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start a command, and make sure that it is over when the block is."""
+def running(*words: str, cwd: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a command, with this added to its environment, and make sure that it is over when the block is."""
     process = subprocess.Popen(
-        [*PROGRAM, *words], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*PROGRAM, *words],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     try:
         yield process

@@ -24,7 +24,11 @@ nothing-lost = true
 WRONG = {
     "wrong type": ('kind = "rabbitmq"', "kind = 5", ["broker.kind", "5", "rabbitmq", "kafka"]),
     "unknown key": ("command =", "comand =", ["service.comand", "no such key", "command"]),
-    "unknown promise": ("nothing-lost", "nothing-lots", ["promises.nothing-lots", "no such promise", "nothing-lost"]),
+    "unknown promise": (
+        "nothing-lost",
+        "nothing-lots",
+        ["promises.nothing-lots", "no such promise", "nothing-lost"],
+    ),
     "unknown placeholder": ("{amqp_url}", "{amqp}", ["service.env.AMQP_URL", "{amqp}", "{amqp_url}"]),
     "no duration": (
         'ready = "',

@@ -1,9 +1,7 @@
 """Nothing that `verify` starts outlives it: after Ctrl-C, SIGTERM and SIGKILL, at any moment."""
 
-import re
 import signal
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
@@ -17,20 +15,6 @@ MOMENTS = ("asked for", "is ready", "clean runs", "schedules:")
 GONE_WITHIN = 10.0
 
 
-def tokens() -> set[str]:
-    """Return the tokens of all runs that have a process or a temporary folder now."""
-    folders = {p.name.removeprefix("atleastonce-") for p in Path(tempfile.gettempdir()).glob("atleastonce-*")}
-    found = set()
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            held = re.search(rb"ATLEASTONCE_RUN=(\w+)", environ.read_bytes())
-        except OSError:
-            continue
-        if held:
-            found.add(held[1].decode())
-    return folders | found
-
-
 def containers(token: str) -> list[str]:
     """Return the containers of a run; none where there is no engine."""
     listed = subprocess.run(
@@ -42,9 +26,8 @@ def containers(token: str) -> list[str]:
     return listed.stdout.split()
 
 
-def left_of(token: str) -> list[str]:
-    """Return what is left of a run."""
-    folder = Path(tempfile.gettempdir()) / f"atleastonce-{token}"
+def left_of(token: str, folder: Path) -> list[str]:
+    """Return what is left of a run that keeps its temporary files in a folder."""
     return [
         *watchdog.processes(token).values(),
         *containers(token),
@@ -57,15 +40,17 @@ def left_of(token: str) -> list[str]:
 @pytest.mark.usefixtures("rabbitmq")  # skips, or fails under CI, where there is no broker of this provider
 def test_nothing_is_left_after(tmp_path, atleastonce_provider, moment, number):
     """Processes, containers and temporary folders of the run are gone within ten seconds."""
-    before = tokens()
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
     call = ("verify", str(ROOT / "atleastonce.toml"), "--provider", atleastonce_provider)
-    with running(*call, "--report", str(tmp_path), cwd=tmp_path) as process:
+    with running(*call, "--report", str(tmp_path), cwd=tmp_path, TMPDIR=str(temporary)) as process:
         read_until(process, moment)
-        mine = tokens() - before
-        assert len(mine) == 1
+        (folder,) = temporary.glob("atleastonce-*")
+        token = folder.name.removeprefix("atleastonce-")
+        assert left_of(token, folder)
         end(process, number)
         deadline = time.monotonic() + GONE_WITHIN
-        while left := left_of(*mine):
+        while left := left_of(token, folder):
             assert time.monotonic() < deadline, left
             time.sleep(0.05)
 

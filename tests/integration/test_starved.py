@@ -62,7 +62,7 @@ class StarvesFromTheSchedulesOn(Silent):
         self._environment = environment
         self._starves = False
 
-    def stage(self, what: str, total: int | None = None) -> None:
+    def stage(self, what: str, total: int | None = None) -> None:  # noqa: ARG002
         """Begin to starve the machine when the schedules begin."""
         if what == "schedules" and not self._starves:
             self._starves = True

@@ -333,7 +333,7 @@ def test_error_names_the_file(tmp_path: Path) -> None:
     ],
     ids=["missing", "directory", "binary"],
 )
-def test_file_that_is_none(tmp_path: Path, make, found: str) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def test_file_that_is_none(tmp_path: Path, make, found: str) -> None:  # type: ignore[no-untyped-def]
     """A file that cannot be read is named, with what to do."""
     path = tmp_path / "contract"
     make(path)

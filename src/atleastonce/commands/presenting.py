@@ -42,7 +42,9 @@ class Presenter:
             for place, _, example in numbered(found)
         ]
         terminal.show(self.console, found, stories)
-        ran_on = ", ".join(f"{broker_name(broker.kind)} {broker.version} ({broker.provider})" for broker in brokers)
+        ran_on = ", ".join(
+            f"{broker_name(broker.kind)} {broker.version} ({broker.provider})" for broker in brokers
+        )
         self.console.print()
         self.console.print(
             terminal.summary(found, ran_on, end), markup=False, highlight=False, soft_wrap=True

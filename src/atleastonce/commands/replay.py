@@ -11,12 +11,14 @@ from atleastonce.commands.session import Source, session
 from atleastonce.commands.verify import with_queue_type
 from atleastonce.contract import ContractFile
 from atleastonce.contract_file import load, parse
+from atleastonce.conversion import near
 from atleastonce.errors import UsageError
-from atleastonce.faults import RULES
+from atleastonce.faults import FAULTS, RULES
 from atleastonce.findings import Judged
 from atleastonce.history import Header
 from atleastonce.report.telling import of_failure
 from atleastonce.report.terminal import told
+from atleastonce.schedule import Schedule
 
 _FIXED, _BROKEN, _INCONCLUSIVE = 0, 1, 3
 
@@ -26,6 +28,7 @@ def run(counterexample: Path, *, times: int, contract: Path | None, source: Sour
     planned = schedule.load(counterexample / "schedule.json")
     header = history.load(counterexample / "history.jsonl").header
     chosen = _contract(contract, header)
+    _check(planned, chosen)
     console = Console(highlight=False)
     with session(
         [chosen.contract.broker.kind], source, lambda line: console.print(line, style="dim")
@@ -33,6 +36,18 @@ def run(counterexample: Path, *, times: int, contract: Path | None, source: Sour
         with running.site(chosen) as site:
             judged = campaign.replay(site, planned, times)
         return _conclude(console, judged)
+
+
+def _check(planned: Schedule, contract: ContractFile) -> None:
+    """Raise UsageError for a schedule that names a fault or a service that does not exist."""
+    services = contract.contract.all_services
+    for trap in planned.traps:
+        if trap.do not in FAULTS:
+            raise UsageError(f"schedule.json: there is no fault {trap.do!r}{near(trap.do, FAULTS)}")
+    named = {action.target for action in planned.actions if action.verb != "publish"}
+    named |= {trap.service for trap in planned.traps if trap.service}
+    for name in sorted(named - set(services)):
+        raise UsageError(f"schedule.json: the contract has no service {name!r}{near(name, services)}")
 
 
 def _contract(given: Path | None, header: Header) -> ContractFile:

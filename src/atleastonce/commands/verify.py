@@ -17,6 +17,7 @@ from atleastonce.exploration import EXPLORERS
 from atleastonce.faults import RULES
 from atleastonce.report.progress import watching
 from atleastonce.report.terminal import MEANINGS
+from atleastonce.scope import refuse
 
 EXIT_CODES = {"kept": 0, "broken": 1, "unknown": 3}
 
@@ -33,6 +34,7 @@ def run(
 ) -> int:
     """Verify a contract, show and write the verdicts, and return the exit code."""
     contract = with_queue_type(load(file), queue_type)
+    refuse(contract.contract)
     plan = replace(plan, explore=explored(explore), budget=None if budget is None else duration(budget))
     shown = presenter(report)
     with (

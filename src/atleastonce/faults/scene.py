@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from atleastonce.relay.tcp import Link
+from atleastonce.relay.link import Link
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,8 @@ class ProcessSubject:
                 )
             except OSError as exc:
                 raise ServiceError(
-                    f"cannot start {self.name} with {self._command!r}: {exc.strerror}: {exc.filename or self._words[0]}; "
-                    "the command is run without a shell, from the folder of the contract"
+                    f"cannot start {self.name} with {self._command!r}: {exc.strerror}: "
+                    f"{exc.filename or self._words[0]}; it is run without a shell, from the contract's folder"
                 ) from exc
 
     def kill(self) -> None:

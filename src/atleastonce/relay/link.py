@@ -1,0 +1,218 @@
+"""One connection of the subject with the one to the broker behind it: whole frames pass, or are held or lost."""
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from atleastonce.history import Event
+from atleastonce.relay.codec import Codec, From, Segment
+from atleastonce.relay.traps import Traps
+from atleastonce.schedule import Trap
+
+
+class Keeper(Protocol):
+    """What a link needs of the relay that it belongs to."""
+
+    service: str
+    traps: Traps
+    record: Callable[[Event], None]
+    strike: Callable[[Trap, "Link"], None]
+    clock: Callable[[], float]
+
+    def forget(self, link: "Link") -> None:
+        """Drop a link that has ended."""
+
+
+class Link:
+    """One connection of the subject, and the one to the broker behind it."""
+
+    def __init__(self, relay: Keeper, number: int, codec: Codec) -> None:
+        self.relay = relay
+        self.number = number
+        self.codec = codec
+        self.dead = False
+        self.ended = asyncio.Event()
+        self._holding = False
+        self._held: deque[_Held] = deque()
+        self._ends: dict[From, End] = {}
+        self._early = bytearray()
+
+    # -- what a fault may do to it, on the relay's loop
+
+    def cut(self) -> None:
+        """End both sides at once, as a broken network does; what was passed to the broker still arrives."""
+        self.relay.record(self._stamped(Event(event="cut")))
+        self.dead = True
+        for side, end in self._ends.items():
+            if side == "subject":
+                end.transport.abort()
+            else:
+                end.transport.close()
+
+    def hold(self) -> None:
+        """Keep back everything, in both directions, from the frame that is due now on."""
+        self._holding = True
+
+    def release(self) -> None:
+        """Pass on what was held, and go on."""
+        self._holding = False
+        while self._held and not self._holding and not self.dead:
+            held = self._held.popleft()
+            self._pass(held.side, held.segment, asked=held.asked)
+
+    # -- called by its two ends
+
+    def opened(self, side: From, end: "End") -> None:
+        """Take one end into use; what the subject sent before the broker was reached goes out now."""
+        self._ends[side] = end
+        if side == "broker":
+            early, self._early = bytes(self._early), bytearray()
+            self.relay.record(self._stamped(Event(event="open")))
+            if early:
+                self.received("subject", early)
+
+    def received(self, side: From, data: bytes) -> None:
+        """Take bytes that one side sent."""
+        if side == "subject" and self.dead:
+            return
+        if "broker" not in self._ends:
+            self._early += data
+            return
+        for segment in self.codec.received(side, data):
+            if self.dead:
+                self._absorb(side, segment)
+            elif self._holding:
+                self._held.append(_Held(side, segment))
+            else:
+                self._pass(side, segment)
+        if self.dead and self.codec.buried:
+            self.end()
+
+    def lost(self, side: From) -> None:
+        """One side is gone: a subject's link is ended in order, a broker's end is passed on."""
+        self._ends.pop(side, None)
+        if side == "broker" or "broker" not in self._ends:
+            self.end()
+        elif not self.dead:
+            self.bury()
+
+    def throttle(self, side: From, *, full: bool) -> None:
+        """Stop or go on reading from the other side, since this side's buffer is full or drained."""
+        other = self._ends.get("broker" if side == "subject" else "subject")
+        if other is not None and not other.transport.is_closing():
+            other.transport.pause_reading() if full else other.transport.resume_reading()
+
+    # -- ending
+
+    def bury(self) -> None:
+        """From now on absorb what comes, and ask the broker to end the link in order."""
+        self.dead = True
+        broker = self._ends.get("broker")
+        if broker is None:
+            self.end()
+            return
+        broker.transport.resume_reading()
+        broker.transport.write(self.codec.bury())
+        if self.codec.buried:
+            self.end()
+
+    def end(self) -> None:
+        """Close what is left of both sides."""
+        if self.ended.is_set():
+            return
+        self.dead = True
+        for event in (*self.codec.closed(), Event(event="closed")):
+            self.relay.record(self._stamped(event))
+        for end in self._ends.values():
+            end.transport.close()
+        self.ended.set()
+        self.relay.forget(self)
+
+    # -- passing on
+
+    def _pass(self, side: From, segment: Segment, *, asked: bool = False) -> None:
+        """Pass a segment on, unless a trap that it springs prevents that; `asked`: the traps before it were."""
+        if not segment.events:
+            self._write(side, segment.data)
+            return
+        trap = None if asked else self.relay.traps.due("before", self.relay.service, segment.events)
+        if trap is not None:
+            self._spring(trap)
+            if self.dead:
+                self._absorb(side, segment)
+                return
+            if self._holding:
+                self._held.appendleft(_Held(side, segment, asked=True))
+                return
+        self._write(side, segment.data)
+        for event in segment.events:
+            self.relay.record(self._stamped(event))
+        if (trap := self.relay.traps.due("after", self.relay.service, segment.events)) is not None:
+            self._spring(trap)
+
+    def _absorb(self, side: From, segment: Segment) -> None:
+        """Note the broker's answers to what was passed to it: the subject never saw them, but they are facts."""
+        if side == "broker":
+            for event in segment.events:
+                if event.event == "response":
+                    self.relay.record(self._stamped(event))
+
+    def _spring(self, trap: Trap) -> None:
+        self.relay.record(self._stamped(Event(event="sprung", message=trap.message, note=trap.describe())))
+        self.relay.strike(trap, self)
+
+    def _write(self, side: From, data: bytes) -> None:
+        target = self._ends.get("broker" if side == "subject" else "subject")
+        if target is not None:
+            target.transport.write(data)
+
+    def _stamped(self, event: Event) -> Event:
+        return msgspec.structs.replace(
+            event, t=self.relay.clock(), service=self.relay.service, link=self.number
+        )
+
+
+class _Held(NamedTuple):
+    """A segment that was kept back, and whether the traps before it were asked already."""
+
+    side: From
+    segment: Segment
+    asked: bool = False
+
+
+class End(asyncio.Protocol):
+    """One of the two connections of a link."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, link: Link, side: From) -> None:
+        self._link = link
+        self._side = side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection into use."""
+        self.transport = transport  # type: ignore[assignment]  # a stream, as both makers give
+        sock: socket.socket | None = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._link.opened(self._side, self)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand bytes to the link."""
+        self._link.received(self._side, data)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - any end is an end
+        """Tell the link that this side is gone."""
+        self._link.lost(self._side)
+
+    def pause_writing(self) -> None:
+        """Have the other side read no further."""
+        self._link.throttle(self._side, full=True)
+
+    def resume_writing(self) -> None:
+        """Have the other side read on."""
+        self._link.throttle(self._side, full=False)

@@ -1,0 +1,31 @@
+"""What a contract may say that this version does not carry out: refused with a sentence, never passed over."""
+
+from collections.abc import Iterator
+
+from atleastonce.contract import Contract
+from atleastonce.errors import ContractError
+
+
+def refuse(contract: Contract) -> None:
+    """Raise ContractError for the first thing that this version does not carry out."""
+    for problem in _beyond(contract):
+        raise ContractError(f"{problem}; this version does not carry that out")
+
+
+def _beyond(contract: Contract) -> Iterator[str]:
+    services = contract.all_services
+    if len(services) > 1:
+        yield f"services: found a chain of {len(services)} ({', '.join(services)}), expected one service"
+    for name, service in services.items():
+        where = "service" if contract.service else f"services.{name}"
+        if service.image:
+            yield f"{where}.image: found a container image, expected a command"
+        if service.instances != 1:
+            yield f"{where}.instances: found {service.instances}, expected 1"
+    if contract.input.http:
+        yield "input.http: found an address to send messages to, expected a queue, an exchange or a topic"
+    for key in ("command", "sql"):
+        if getattr(contract.observe, key):
+            yield f"observe.{key}: found a way to observe that is not HTTP, expected observe.http"
+    if contract.progress.by == "observe":
+        yield 'progress.by: found "observe", expected "commit"'
