@@ -4,5 +4,21 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add how often the walks over every protocol event are made."""
-    parser.addoption("--walks", type=int, default=1, help="how often each walk is made, in a row")
+    """Add the option of the nightly run."""
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        help="walk three times in a row over every protocol event, and replay each counterexample ten times",
+    )
+
+
+@pytest.fixture
+def walks(pytestconfig: pytest.Config) -> int:
+    """Give how often each walk is made, in a row."""
+    return 3 if pytestconfig.getoption("--thorough") else 1
+
+
+@pytest.fixture
+def replays(pytestconfig: pytest.Config) -> int:
+    """Give how often each counterexample is replayed."""
+    return 10 if pytestconfig.getoption("--thorough") else 3

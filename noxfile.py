@@ -62,13 +62,7 @@ def images(session: nox.Session) -> None:
 
 @nox.session
 def full(session: nox.Session) -> None:
-    """Does it hold for long? The walks over every protocol event, three times in a row, beside all the rest."""
-    for name in (*nox.options.sessions, "perf"):
+    """Does it hold for long? Everything, with each walk and each replay made several times in a row."""
+    for name in ("lint", "typing", "unit", "property", "perf"):
         session.notify(name)
-    session.notify("walks")
-
-
-@nox.session
-def walks(session: nox.Session) -> None:
-    """Are the reference services kept at every crash point, on every broker and queue type, three times over?"""
-    session.run("pytest", "tests/integration/test_walk.py", "--walks=3", *session.posargs)
+    session.notify("integration", posargs=["--thorough", *session.posargs])

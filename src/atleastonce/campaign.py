@@ -154,7 +154,7 @@ class Campaign:
         broken = [each for each in judged if each.broke(promise)]
         if not broken:
             return
-        first = min(broken, key=lambda each: each.history.header.schedule.steps)
+        first = min(broken, key=lambda each: _entangled(promise, each))
         schedule = first.history.header.schedule
         self._watcher.stage(f"confirm {promise}", self._plan.confirm)
         workshop.forget_clean_runs()
@@ -196,6 +196,13 @@ class Campaign:
 
         shrink(start.history.header.schedule, start.verdicts[promise].blamed, breaks)
         return shortest
+
+
+def _entangled(promise: str, failure: Judged) -> tuple[int, int]:
+    """Return how many messages a failure is about, and its steps: the smallest is the easiest to understand."""
+    schedule = failure.history.header.schedule
+    about = {*failure.verdicts[promise].blamed, *(trap.message for trap in schedule.traps)}
+    return len(about), schedule.steps
 
 
 def replay(site: Site, schedule: Schedule, times: int) -> list[Judged]:

@@ -9,8 +9,8 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_mutant_is_broken_by_its_promise(subject, campus, name):
-    """The counterexample has at most three steps, replays 10 of 10, and is fixed on the reference."""
+def test_a_mutant_is_broken_by_its_promise(subject, campus, name, replays):
+    """The counterexample has at most three steps, replays every time, and is fixed on the reference."""
     module, promise, broker = MUTANTS[name]
     found = subject(campus(broker, module)).verify().findings
     assert found.tallies[promise].outcome == "broken"
@@ -20,8 +20,8 @@ def test_a_mutant_is_broken_by_its_promise(subject, campus, name):
     assert (example.confirmed, example.tried) == (3, 3)
     schedule = example.judged.history.header.schedule
     assert schedule.steps <= 3
-    replayed = subject(campus(broker, module)).replay(schedule, times=10)
-    assert [each.verdicts[promise].outcome for each in replayed] == ["broken"] * 10
+    replayed = subject(campus(broker, module)).replay(schedule, times=replays)
+    assert [each.verdicts[promise].outcome for each in replayed] == ["broken"] * replays
     on_reference = subject(campus(broker)).replay(schedule)
     assert [each.verdicts[promise].outcome for each in on_reference] == ["kept"]
 

@@ -14,12 +14,10 @@ CRASHES = Plan(explore=("crash",))
 @pytest.mark.parametrize(
     ("broker", "queue_type"), [("rabbitmq", "quorum"), ("rabbitmq", "classic"), ("kafka", "")]
 )
-def test_the_reference_keeps_its_promises_at_every_crash_point(
-    subject, campus, broker, queue_type, pytestconfig
-):
+def test_the_reference_keeps_its_promises_at_every_crash_point(subject, campus, broker, queue_type, walks):
     """Every trap springs, and no crash loses or doubles anything, however often the walk is made."""
     service = subject(campus(broker, queue_type=queue_type))
-    for _ in range(pytestconfig.getoption("--walks")):
+    for _ in range(walks):
         findings = service.verify(CRASHES).findings
         tallies = findings.tallies
         # Four events in the life of a message, before and after, three messages.

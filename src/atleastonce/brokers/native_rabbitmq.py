@@ -37,8 +37,9 @@ def home() -> Path:
     # Debian's `rabbitmq-server` in /usr/sbin is a wrapper that changes the user; the real one has `plugins`
     for place in places.split(os.pathsep):
         release = (Path(place) / "rabbitmq-server").resolve().parent.parent
-        if (release / "plugins").is_dir() and (release / "sbin" / "rabbitmq-server").exists():
-            return release
+        with contextlib.suppress(PermissionError):  # a search path may well name what is not ours to read
+            if (release / "plugins").is_dir() and (release / "sbin" / "rabbitmq-server").exists():
+                return release
     raise BrokerUnavailable(f"looked for a native RabbitMQ: found none; install it with `{INSTALL}`")
 
 
