@@ -12,7 +12,7 @@ pytestmark = pytest.mark.timeout(300)
 def test_a_mutant_is_broken_by_its_promise(subject, campus, name, replays):
     """The counterexample has at most three steps, replays every time, and is fixed on the reference."""
     module, promise, broker = MUTANTS[name]
-    found = subject(campus(broker, module)).verify().findings
+    found = subject(campus(broker, module)).verify(Plan(messages=2)).findings
     assert found.tallies[promise].outcome == "broken"
     assert [t.outcome for p, t in found.tallies.items() if p != promise] == ["kept"]
     example = found.counterexample(promise)
