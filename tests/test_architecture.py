@@ -19,7 +19,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "errors durations templates",
         "promises conversion schedule",
         "contract history verdict",
-        "contract_problems findings",
+        "contract_problems findings scope",
         "contract_file",
     ),
     "1 pure": ("ledger effects", "checks exploration report"),

@@ -47,7 +47,11 @@ class Cast:
             for key in ("id", "message_id")
         }
         ids = ((values[key], name) for name, values in self.values.items() for key in ("id", "message_id"))
-        names.begin(case, ids)
+        self._bodies = {
+            name: templates.fill(message.body, self.values[name]).encode()
+            for name, message in self.messages.items()
+        }
+        names.begin(case, ids, self._bodies)
 
     def next_copy(self, message: str) -> tuple[str, Envelope]:
         """Return the name of the next copy of a message, and the copy ready to send."""
@@ -57,7 +61,7 @@ class Cast:
         filled = {key: templates.fill(text, values) for key, text in entry.properties.items()}
         headers = {key: templates.fill(text, values) for key, text in entry.headers.items()}
         return copy, Envelope(
-            body=templates.fill(self.messages[message].body, values).encode(),
+            body=self._bodies[message],
             properties=filled,
             headers={**headers, COPY_HEADER: self._names.copy_header(copy)},
             key=None if entry.key is None else templates.fill(entry.key, values),
@@ -83,6 +87,10 @@ class Cast:
         if isinstance(value, list):
             return [self.anonymous(each) for each in value]
         return value
+
+    def copy_again(self, letter: Letter) -> tuple[str | None, str | None]:
+        """Return message and copy of a letter that is one of our own copies, set aside or passed on."""
+        return self._names.copy_again(letter.headers.get(COPY_HEADER), letter.body)
 
     def output(self, letter: Letter) -> Output:
         """Return a letter from the broker as an output of this case."""

@@ -31,7 +31,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     The runner's own: ``published`` (a copy of ours; `ok` is the broker's confirm), ``start ready stop``
     (a service), ``sprung`` and ``unsprung`` (a trap; `note` says which), ``kill cut``, ``buried`` (`ok`:
-    every link of the dead client ended in order), ``quiet`` (`ok`; `note` is why not), ``canary`` (`ok`: it
+    every link of the dead client ended in order), ``arrived`` (a copy of
+    ours lies among the outputs or dead letters), ``quiet`` (`ok`; `note` is why not), ``canary`` (`ok`: it
     kept its time) and ``recorder unreadable`` (our own failures).
     """
 

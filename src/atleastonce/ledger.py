@@ -37,6 +37,11 @@ class Ledger:
         return tuple(dict.fromkeys((*waiting, *in_hand)))
 
     @property
+    def passed_on(self) -> bool:
+        """Whether the subject published a copy of ours again, which may be at its end or come back."""
+        return any(owed > 1 for owed in self._owed.values())
+
+    @property
     def unconfirmed(self) -> int:
         """How many publications of the subject, on live links, still wait for their confirm."""
         return len(self._unconfirmed)
@@ -52,15 +57,15 @@ class Ledger:
                 self._owed[event.copy] += 1
             case "deliver" | "fetch":
                 self._delivered(event, place)
-            case "ack" | "nack" | "reject" if event.side == "subject":
+            case "ack" | "nack" | "reject" | "response":
                 self._in_hand.pop(place, None)
-                self._settle(event)
-            case "response":
                 self._settle(event)
             case "publish" | "produce" if event.side == "subject":
                 self._owe(event, 1)
                 if event.tag:
                     self._unconfirmed.add(place)
+            case "arrived":
+                self._arrived(event)
             case "return":
                 self._owe(event, -1)
             case "confirm":
@@ -88,6 +93,11 @@ class Ledger:
 
     def _settle(self, event: Event) -> None:
         if event.settles and event.copy:
+            self._settled[event.copy] += 1
+
+    def _arrived(self, event: Event) -> None:
+        """Settle a copy that was passed on, where it lies at its end."""
+        if event.copy and self._settled[event.copy] < self._owed[event.copy]:
             self._settled[event.copy] += 1
 
     def _given_back(self, event: Event) -> None:

@@ -178,12 +178,15 @@ class _Case:
     def _settled(self) -> bool:
         """Tell whether every confirmed copy was settled by something that passed, and nothing waits."""
         self._read_record()
+        if self._ledger.passed_on:
+            self._collect()
+            self._read_record()
         if self._ledger.unsettled() or self._ledger.unconfirmed:
             return False
         return not self._lane.namespace.depth(self._lane.subscriptions())
 
     def _sentinel_shown(self) -> bool:
-        self._letters += self._lane.namespace.outputs()
+        self._collect()
         if self._expected is None:
             return True
         wanted = sum(output.message == SENTINEL for output in self._expected.first.outputs)
@@ -245,9 +248,21 @@ class _Case:
         return seen
 
     def _look(self) -> Observation:
-        self._letters += self._lane.namespace.outputs()
-        self._dead += self._lane.namespace.dead_letters()
+        self._collect()
         return self._lane.observe("faulty", None, self._letters, self._dead)
+
+    def _collect(self) -> None:
+        """Take what has come out, and note copies of ours among it: nothing more will become of them."""
+        letters, dead = self._lane.namespace.outputs(), self._lane.namespace.dead_letters()
+        self._letters += letters
+        self._dead += dead
+        for letter in (*letters, *dead):
+            message, copy = self._lane.cast.copy_again(letter)
+            if copy is not None:
+                at = self._lane.record.clock()
+                self._lane.record.add(
+                    Event(event="arrived", t=at, message=message, copy=copy, queue=letter.queue)
+                )
 
     def _short(self, seen: Observation) -> bool:
         """Tell whether something that a clean run shows is not there (yet)."""

@@ -91,7 +91,7 @@ def scene(kafka: Broker) -> Iterator[Scene]:
     with KafkaNamespace(kafka.url, name, CONTRACT) as namespace:
         ids = [str(uuid.uuid4()) for _ in range(4)]
         names = Names()
-        names.begin(name, [(value, f"m{n}") for n, value in enumerate(ids)])
+        names.begin(name, [(value, f"m{n}") for n, value in enumerate(ids)], {})
         scene = Scene(namespace, names, ids)
         scene.relay = Relay(
             (kafka.host, kafka.port),

@@ -66,6 +66,14 @@ def test_retry_that_never_arrived_is_owed_nothing(refused: str) -> None:
     assert ledger(f"{retried}; {refused}").unsettled() == ()
 
 
+def test_copy_that_was_set_aside_is_settled_where_it_arrives() -> None:
+    """By way of an exchange nobody knows its queue: it waits until it lies among outputs or dead letters."""
+    passed_on = "published m1#1; deliver m1#1; publish m1#1 >dlx/key; ack m1#1"
+    assert ledger(passed_on).unsettled() == ("m1#1",)
+    assert ledger(f"{passed_on}; arrived m1#1").unsettled() == ()
+    assert ledger("published m1#1; deliver m1#1; reject m1#1; arrived m1#1").unsettled() == ()
+
+
 def test_delivery_in_hand_blocks_even_if_it_is_not_ours() -> None:
     """A message that the subject holds unacknowledged is work under way, whoever sent it."""
     assert ledger("deliver").unsettled() == ("a message that is not ours",)

@@ -14,6 +14,7 @@ Basic, Channel, Connection = commands.Basic, commands.Channel, commands.Connecti
 GREETING = b"AMQP\x00\x00\x09\x01"
 M1, M2 = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 HEADERS = {COPY_HEADER: "case-1/m1#1"}
+BODIES = {"m1": b"the first", "m2": b"the second"}
 
 
 class Talk:
@@ -21,7 +22,7 @@ class Talk:
 
     def __init__(self, greet: bool = True) -> None:
         names = Names()
-        names.begin("case-1", [(M1, "m1"), (M2, "m2")])
+        names.begin("case-1", [(M1, "m1"), (M2, "m2")], BODIES)
         self.codec = AmqpCodec(names)
         self.passed: dict[From, bytes] = {"subject": b"", "broker": b""}
         self.events: list[Event] = []
@@ -245,8 +246,8 @@ def test_publication_says_where_it_goes() -> None:
     """The default exchange means a queue; a returned message names the same place."""
     talk = Talk()
     talk.subject(content(Basic.Publish(0, "", "out"), b"{}", correlation_id=M1))
-    talk.subject(content(Basic.Publish(0, "x", "key"), b"{}", headers=HEADERS))
-    talk.broker(content(Basic.Return(312, "NO_ROUTE", "x", "key"), b"{}", headers=HEADERS))
+    talk.subject(content(Basic.Publish(0, "x", "key"), BODIES["m1"], headers=HEADERS))
+    talk.broker(content(Basic.Return(312, "NO_ROUTE", "x", "key"), BODIES["m1"], headers=HEADERS))
     assert [(e.event, e.queue, e.copy or e.message, e.tag, e.note) for e in talk.events] == [
         ("publish", "out", "m1", 0, ""),
         ("publish", "x/key", "m1#1", 0, ""),
@@ -257,7 +258,8 @@ def test_publication_says_where_it_goes() -> None:
 @pytest.mark.parametrize(
     ("properties", "text", "found"),
     [
-        ({"headers": HEADERS}, M2, ("m1", "m1#1")),
+        ({"headers": HEADERS}, BODIES["m1"].decode(), ("m1", "m1#1")),
+        ({"headers": HEADERS}, M2, ("m1", None)),
         ({"headers": {COPY_HEADER: "case-0/m1#1"}}, "{}", (None, None)),
         ({"headers": {COPY_HEADER: 5}}, "{}", (None, None)),
         ({"headers": {"trace": [{"order": M2}]}}, "{}", ("m2", None)),
@@ -269,7 +271,7 @@ def test_publication_says_where_it_goes() -> None:
 def test_message_is_told_by_header_then_by_id(
     properties: dict[str, Any], text: str, found: tuple[str | None, str | None]
 ) -> None:
-    """Our header is proof of a copy; an id of ours in body, properties or headers of a message."""
+    """Our header and the same body are proof of a copy; an id of ours anywhere in it, of a message."""
     talk = Talk()
     talk.subject(content(Basic.Publish(0, "", "out"), text.encode(), size=100, **properties))
     assert [(event.message, event.copy) for event in talk.events] == [found]

@@ -149,7 +149,7 @@ class Conversation:
 
     def __init__(self) -> None:
         self.names = names = Names()
-        names.begin("case", [(value, f"m{n}") for n, value in enumerate(IDS)])
+        names.begin("case", [(value, f"m{n}") for n, value in enumerate(IDS)], {})
         self.wire = KafkaWire(names, at_relay)
         codec = self.wire.codec(1)
         assert isinstance(codec, KafkaCodec)
@@ -412,7 +412,7 @@ def test_a_copy_of_an_earlier_case_is_not_settled() -> None:
     """Copies are called the same in every case: what the last one left uncovered is none of this one's."""
     talk = Conversation()
     talk.fetches(packed(0))
-    talk.names.begin("next", [])
+    talk.names.begin("next", [], {})
     assert copies(talk.commits(1)[1]) == [None]
 
 

@@ -172,7 +172,11 @@ class Channel:
         properties = content.properties or commands.Basic.Properties()
         headers = properties.headers or {}
         mark = headers.get(COPY_HEADER)
-        message, copy = self._names.copy(mark if isinstance(mark, str | bytes) else None)
+        header = mark if isinstance(mark, str | bytes) else None
+        if isinstance(content.method, commands.Basic.Publish | commands.Basic.Return):
+            message, copy = self._names.copy_again(header, bytes(content.body))
+        else:
+            message, copy = self._names.copy(header)
         if message is None:
             fields = (properties.message_id, properties.correlation_id)
             marks = (str(value).encode() for value in fields if value)

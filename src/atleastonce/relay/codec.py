@@ -5,7 +5,7 @@ each link, and holds what the links of one subject have in common.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple, Protocol
 
 from atleastonce.history import Event
@@ -83,10 +83,12 @@ class Names:
     def __init__(self) -> None:
         self._case = ""
         self._messages: dict[bytes, str] = {}
+        self._bodies: Mapping[str, bytes] = {}
 
-    def begin(self, case: str, ids: Iterable[tuple[str, str]]) -> None:
-        """Start a case: `ids` are pairs of an id and the message it belongs to."""
+    def begin(self, case: str, ids: Iterable[tuple[str, str]], bodies: Mapping[str, bytes]) -> None:
+        """Start a case: `ids` are pairs of an id and the message it belongs to, `bodies` what each says."""
         self._messages = {value.encode(): message for value, message in ids}
+        self._bodies = bodies
         self._case = case
 
     def copy_header(self, copy: str) -> str:
@@ -98,6 +100,15 @@ class Names:
         text = header.decode("utf-8", "replace") if isinstance(header, bytes) else header or ""
         case, _, copy = text.rpartition("/")
         return (copy.partition("#")[0], copy) if copy and case == self._case else (None, None)
+
+    def copy_again(self, header: str | bytes | None, body: bytes | None) -> tuple[str | None, str | None]:
+        """Return the same for what the subject published: another body is an output that hands our header on.
+
+        A service that publishes a message again, to retry it or to set it aside, leaves the body as it is.
+        """
+        message, copy = self.copy(header)
+        again = message is not None and self._bodies.get(message) == (body or b"")
+        return (message, copy if again else None)
 
     def message(self, *parts: bytes) -> str | None:
         """Return the message whose id stands in one of the parts, the earliest part first, or None."""

@@ -22,7 +22,7 @@ def _produce(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
                     link.shared.transaction(request.transactional_id, batch.producer, batch.epoch)
                 ours = link.shared.concerns(batch.data)
                 for record in batch.records():
-                    message, copy = link.shared.identify(record) if ours else (None, None)
+                    message, copy = link.shared.identify(record, produced=True) if ours else (None, None)
                     events.append(
                         Event(
                             event="produce", side="subject", message=message, copy=copy, queue=name,

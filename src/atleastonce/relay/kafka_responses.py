@@ -51,7 +51,7 @@ def _seen(link: Link, place: Place, batch: Batch) -> Iterator[Event]:
     for record in batch.records():
         if record.offset < start:
             continue
-        message, copy = link.shared.identify(record) if ours else (None, None)
+        message, copy = link.shared.identify(record, produced=False) if ours else (None, None)
         if message is not None:
             link.shared.ledger.fetch(place, record.offset, message, copy)
         yield Event(

@@ -120,12 +120,13 @@ class Shared:
         """Say whether anything of ours may lie in a batch: most batches of a busy service hold nothing."""
         return _HEADER in data or self.names.message(data) is not None
 
-    def identify(self, record: Record) -> tuple[str | None, str | None]:
+    def identify(self, record: Record, *, produced: bool) -> tuple[str | None, str | None]:
         """Return message and copy of a record: by our header, else by an id of ours in what it says."""
+        names = self.names
         for name, content in record.headers:
             if name == _HEADER:
-                message, copy = self.names.copy(content)
-                if copy is not None:
+                message, copy = names.copy_again(content, record.value) if produced else names.copy(content)
+                if message is not None:
                     return message, copy
         contents = (content for _, content in record.headers)
         parts = (record.value, record.key, *contents)
