@@ -4,7 +4,11 @@ Sessions run in the environment that nox itself runs in (`make test` makes `.ven
 what the README's commands have set up, and nothing is installed twice.
 """
 
+import shutil
+
 import nox
+
+ACTIONLINT = "v1.7.12"
 
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "typing", "unit", "property", "integration"]
@@ -58,6 +62,14 @@ def demo(session: nox.Session) -> None:
 def images(session: nox.Session) -> None:
     """Can the broker images be built where no container registry is reached?"""
     session.run("images/build", *session.posargs, external=True)
+
+
+@nox.session
+def workflows(session: nox.Session) -> None:
+    """Will the hosted CI understand what it is told?"""
+    if shutil.which("go") is None:
+        session.skip("found no go, which fetches and builds actionlint; install Go")
+    session.run("go", "run", f"github.com/rhysd/actionlint/cmd/actionlint@{ACTIONLINT}", external=True)
 
 
 @nox.session

@@ -92,18 +92,19 @@ class Cast:
         """Return message and copy of a letter that is one of our own copies, set aside or passed on."""
         return self._names.copy_again(letter.headers.get(COPY_HEADER), letter.body)
 
+    def late(self, letter: Letter) -> bool:
+        """Tell whether a letter belongs to an earlier case: it came out after that one was judged."""
+        return self._names.message(*_marks(letter)) is None and self._names.late(*_marks(letter))
+
     def output(self, letter: Letter) -> Output:
         """Return a letter from the broker as an output of this case."""
         decoded = _decoded(letter.body)
         identity = _identity(self._contract.output.id, letter, decoded)
         message = self._names.copy(letter.headers.get(COPY_HEADER))[0]
-        if message is None:
-            marks = (letter.key, *letter.properties.values(), *letter.headers.values())
-            message = self._names.message(letter.body or b"", *(str(mark).encode() for mark in marks if mark))
         return Output(
             queue=letter.queue,
             id=identity,
-            message=message,
+            message=message or self._names.message(*_marks(letter)),
             body=self.anonymous(_masked(decoded, identity)),
             headers={str(key): self.anonymous(_plain(value)) for key, value in letter.headers.items()},
             key=letter.key,
@@ -173,6 +174,13 @@ def _identity(declared: str, letter: Letter, body: Any) -> str | None:
     return None if found is None else found.decode() if isinstance(found, bytes) else str(found)
 
 
+def _marks(letter: Letter) -> Iterator[bytes]:
+    """Yield where an id of ours may stand in a letter: the body first."""
+    yield letter.body or b""
+    yield from (str(mark).encode() for mark in (letter.key, *letter.properties.values()) if mark)
+    yield from (str(mark).encode() for mark in letter.headers.values() if mark)
+
+
 def _masked(value: Any, identity: str | None) -> Any:
     """Return a body in which the output's own id is replaced: it is identity, not content."""
     if identity is None:
@@ -185,5 +193,5 @@ def _masked(value: Any, identity: str | None) -> Any:
 
 
 def outputs(cast: Cast, letters: Iterable[Letter]) -> tuple[Output, ...]:
-    """Return letters from the broker as outputs of a case."""
-    return tuple(cast.output(letter) for letter in letters)
+    """Return letters from the broker as outputs of a case, without what came too late from earlier ones."""
+    return tuple(cast.output(letter) for letter in letters if not cast.late(letter))

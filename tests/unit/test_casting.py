@@ -17,7 +17,9 @@ from atleastonce.transports import Letter
 BODY = '{"message_id": "{message_id}", "order": "{id}", "n": {n}, "literal": "{{id}}"}'
 
 
-def cast(case: str = "lane-1/case-1", declared: str = "", key: str | None = None) -> Cast:
+def cast(
+    case: str = "lane-1/case-1", declared: str = "", key: str | None = None, names: Names | None = None
+) -> Cast:
     """Return the cast of a case of two messages."""
     contract = Contract(
         broker=BrokerTable(kind="rabbitmq"),
@@ -27,7 +29,7 @@ def cast(case: str = "lane-1/case-1", declared: str = "", key: str | None = None
         output=OutputTable(id=declared),
     )
     schedule = Schedule(messages={"m1": Message(body=BODY), "m2": Message(body=BODY)})
-    return Cast(case, schedule, contract, itertools.count(1), Names())
+    return Cast(case, schedule, contract, itertools.count(1), names or Names())
 
 
 def letter(body: Any, **fields: Any) -> Letter:
@@ -123,6 +125,15 @@ def test_output_of_another_case_belongs_to_none() -> None:
     other = cast("lane-1/case-0").values["m1"]["id"]
     late = letter({"order": other}, headers={COPY_HEADER: "lane-1/case-0/m1#1"})
     assert cast().output(late).message is None
+
+
+def test_output_that_came_too_late_is_left_to_the_case_it_belongs_to() -> None:
+    """Else a repeated output of one case would look like a second effect in the next."""
+    names = Names()
+    earlier = cast("lane-1/case-1", names=names).values["m1"]["id"]
+    now = cast("lane-1/case-2", names=names)
+    late, own, nobodys = (letter({"of": each}) for each in (earlier, now.values["m1"]["id"], "?"))
+    assert [output.message for output in outputs(now, (late, own, nobodys))] == ["m1", None]
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,8 @@ def _container(image: str, lifetime: Lifetime, ports: Mapping[str, int]) -> Dock
     container = DockerContainer(image, docker_client_kw={"timeout": _ANSWERS_WITHIN}).with_kwargs(
         labels=dict(lifetime.labels),
         ulimits=[Ulimit(name="nofile", soft=files, hard=files)],
+        # named, or Testcontainers looks for the network of the container that we may be in; that can be the host's
+        network="bridge",
     )
     for inside, outside in ports.items():
         # the pair is docker's own; with_bind_ports would publish the port on every address of this machine

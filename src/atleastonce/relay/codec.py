@@ -84,9 +84,11 @@ class Names:
         self._case = ""
         self._messages: dict[bytes, str] = {}
         self._bodies: Mapping[str, bytes] = {}
+        self._past: set[bytes] = set()
 
     def begin(self, case: str, ids: Iterable[tuple[str, str]], bodies: Mapping[str, bytes]) -> None:
         """Start a case: `ids` are pairs of an id and the message it belongs to, `bodies` what each says."""
+        self._past.update(self._messages)
         self._messages = {value.encode(): message for value, message in ids}
         self._bodies = bodies
         self._case = case
@@ -113,6 +115,11 @@ class Names:
     def message(self, *parts: bytes) -> str | None:
         """Return the message whose id stands in one of the parts, the earliest part first, or None."""
         return next(self._found(parts), None)
+
+    def late(self, *parts: bytes) -> bool:
+        """Tell whether an id of an earlier case stands in the parts: what carries it belongs there."""
+        ids = (match.group().lower() for part in parts for match in _UUID.finditer(part))
+        return any(found in self._past for found in ids)
 
     def _found(self, parts: Iterable[bytes]) -> Iterator[str]:
         for part in parts:
