@@ -29,6 +29,10 @@ KAFKA: Mapping[str, str] = {
     "group.min.session.timeout.ms": "100",
     "group.consumer.min.session.timeout.ms": "100",
     "group.consumer.min.heartbeat.interval.ms": "50",
+    # or the restarted member of a group of the newer protocol (KIP-848) waits 5 s for its first assignment
+    "group.consumer.min.assignment.interval.ms": "0",
+    "group.consumer.assignment.interval.ms": "0",
+    "group.consumer.heartbeat.interval.ms": "500",
     "auto.create.topics.enable": "false",  # a misspelt topic is an error, not an empty topic
     # a broker that was killed may register again when its old session is over: 9 s by default
     "broker.session.timeout.ms": "3000",
