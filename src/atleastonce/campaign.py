@@ -134,7 +134,8 @@ class Campaign:
             except BaseException as exc:  # noqa: BLE001 - raised again by the thread that waits
                 failures.append(exc)
 
-        with _running([threading.Thread(target=work) for _ in range(self._plan.lanes)], self._site.stop):
+        lanes = min(self._plan.lanes, self._site.lanes or self._plan.lanes)
+        with _running([threading.Thread(target=work) for _ in range(lanes)], self._site.stop):
             pass
         if failures:
             raise failures[0]

@@ -65,7 +65,7 @@ _report = click.option(
 )
 
 
-@cli.command()
+@cli.command(short_help="See it work on services of our own.")
 @click.option("--provider", type=click.Choice(_PROVIDERS[:3]), default="auto", show_default=True)
 @_report
 def demo(**options: object) -> int:
@@ -73,7 +73,7 @@ def demo(**options: object) -> int:
     return _call("demo", **options)
 
 
-@cli.command()
+@cli.command(short_help="Verify the promises of a contract.")
 @click.argument("file", type=click.Path(path_type=Path), default="atleastonce.toml")
 @click.option("--budget", metavar="DURATION", help='Start no new schedule after this time, like "60s".')
 @click.option(
@@ -109,7 +109,7 @@ def verify(
     return _call("verify", plan=plan, source=_source(provider, url, management_url), **options)
 
 
-@cli.command()
+@cli.command(short_help="Carry a counterexample out again.")
 @click.argument("counterexample", type=click.Path(path_type=Path))
 @click.option("--times", type=click.IntRange(1, 100), default=1, show_default=True, help="How often.")
 @click.option(

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from atleastonce import templates
 from atleastonce.durations import Duration
 from atleastonce.promises import Count, Options, options
 
@@ -128,6 +129,12 @@ class Contract(_Table, frozen=True, kw_only=True):
     def all_services(self) -> dict[str, Service]:
         """Every service by name; a single one is called ``service``."""
         return self.services or ({"service": self.service} if self.service else {})
+
+    @property
+    def reads_queue_type(self) -> bool:
+        """Whether a service asks for the type of its queues with ``{queue_type}``."""
+        texts = (text for s in self.all_services.values() for text in (s.command, *s.env.values()))
+        return any("queue_type" in templates.placeholders(text) for text in texts)
 
     @property
     def promised(self) -> dict[str, Options]:

@@ -11,7 +11,9 @@ from atleastonce.promises import PROMISES
 
 
 def load(path: Path) -> ContractFile:
-    """Read a contract file; raise ContractError where anything is wrong with it."""
+    """Read a contract file, or the one in a folder; raise ContractError where anything is wrong with it."""
+    if path.is_dir():
+        path = path / "atleastonce.toml"
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as exc:

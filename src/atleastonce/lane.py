@@ -38,6 +38,8 @@ class Site:
     directory: Callable[[str], Path]
     environment: Callable[[dict[str, str]], dict[str, str]]
     canary: tuple[str, ...]
+    lanes: int | None
+    """How many lanes can be laid side by side; None for any number."""
     settings: Mapping[str, str]
     histories: Path | None
     """Where histories are kept, one file per lane; None keeps none."""

@@ -1,4 +1,8 @@
-"""What a contract may say that this version does not carry out: refused with a sentence, never passed over."""
+"""What a contract may say that this version does not carry out: refused with a sentence, never passed over.
+
+Not refused is what only concerns promises that have no check yet (`service.health`, `poison`, `replay`): such a
+promise is unknown anyway.
+"""
 
 from collections.abc import Iterator
 

@@ -49,6 +49,7 @@ def laid_out(
             directory=lambda lane: lifetime.directory(f"{mark}-{lane}"),
             environment=lifetime.environment,
             canary=kind.canary,
+            lanes=kind.lanes,
             settings={**broker.settings, "version": broker.version, **kind.settings},
             histories=histories,
             stop=stop,
@@ -62,18 +63,22 @@ class _Kind(NamedTuple):
     wire: Callable[[Names, AddressFor], Wire]
     canary: tuple[str, ...]
     settings: Mapping[str, str] = {}
+    lanes: int | None = None
 
 
 @contextlib.contextmanager
 def _rabbitmq(contract: ContractFile, broker: Broker, run: str) -> Iterator[_Kind]:
     def namespace(name: str) -> RabbitmqNamespace:
-        return RabbitmqNamespace(broker.url, broker.management_url, f"{run}-{name}", contract.contract)
+        return RabbitmqNamespace(broker.url, broker.management_url, f"{run}-{name}", contract)
 
+    queue_type = contract.contract.broker.queue_type
     yield _Kind(
         namespace=namespace,
         wire=lambda names, _: AmqpWire(names),
         canary=canary.command("rabbitmq", broker.url),
-        settings={"queue_type": contract.contract.broker.queue_type},
+        settings={"queue_type": queue_type} if contract.contract.reads_queue_type else {},
+        # Without the right to make virtual hosts, all there is is the one of the URL.
+        lanes=None if broker.management_url else 1,
     )
 
 

@@ -83,13 +83,14 @@ def test_a_wrong_contract_is_one_sentence(tmp_path, name):
     ("words", "expected"),
     [
         (["verify", "nowhere.toml"], ["nowhere.toml", "No such file"]),
-        (["verify", "."], ["cannot read the contract", "directory"]),
+        (["verify", "empty"], ["empty/atleastonce.toml", "No such file"]),
         (["verify", "binary"], ["binary", "no text"]),
         (["verify", "--explore", "crahs"], ["--explore", "crahs", "did you mean", "crash"]),
         (["verify", "--budget", "long"], ["--budget", "'long'"]),
         (["verify", "--messages", "0"], ["--messages", "0"]),
         (["verify", "--provider", "external"], ["external", "address"]),
         (["verify", "--provider", "external", "--url", "amqp://127.0.0.1:1"], ["127.0.0.1", "1"]),
+        (["verify", "--queue-type", "classic"], ["--queue-type", "{queue_type}"]),
         (["verify", "--report", "binary/report"], ["binary/report", "--report"]),
         (["replay", "nowhere"], ["nowhere", "schedule"]),
         (["replay", "."], ["schedule.json", "No such file"]),
@@ -100,6 +101,7 @@ def test_a_wrong_contract_is_one_sentence(tmp_path, name):
 def test_a_wrong_call_is_one_sentence(tmp_path, words, expected):
     """It says what was found and what to do."""
     (tmp_path / "atleastonce.toml").write_text(GOOD)
+    (tmp_path / "empty").mkdir()
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     sentence = said(tmp_path, *words)
     for part in expected:

@@ -2,8 +2,9 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,17 @@ def engine(tmp_path: Path) -> Iterator[sa.Engine]:
     engine.dispose()
 
 
-def reopened(engine: sa.Engine) -> Store:
+@pytest.fixture
+def reopened(engine: sa.Engine) -> Iterator[Callable[[], Store]]:
     """Open the database anew, as a restarted process does."""
-    return Store(open_engine(engine.url.render_as_string(), STOCK))
+    with ExitStack() as stack:
+
+        def reopen() -> Store:
+            store = Store(open_engine(engine.url.render_as_string(), STOCK))
+            stack.callback(store.close)
+            return store
+
+        yield reopen
 
 
 def dump(engine: sa.Engine) -> dict[str, list[sa.Row[tuple[object, ...]]]]:
@@ -62,14 +71,14 @@ def test_a_refused_order_takes_nothing(engine: sa.Engine) -> None:
     assert [event.kind for event in store.unpublished()] == ["InventoryFailed"]
 
 
-def test_a_duplicate_changes_nothing(engine: sa.Engine) -> None:
+def test_a_duplicate_changes_nothing(engine: sa.Engine, reopened: Callable[[], Store]) -> None:
     """Not one row of the database differs, whether the first was granted or refused."""
     store = Store(engine)
     for first in (order(1), order(2, caviar=1)):
         assert store.reserve(first)
         before = dump(engine)
         assert not store.reserve(first)
-        assert not reopened(engine).reserve(first)
+        assert not reopened().reserve(first)
         assert dump(engine) == before
 
 
@@ -89,15 +98,17 @@ def test_equal_orders_with_ids_of_their_own_are_two(engine: sa.Engine) -> None:
     assert store.stock()["burger"] == 0
 
 
-def test_the_outcome_keeps_its_id_until_it_is_published(engine: sa.Engine) -> None:
+def test_the_outcome_keeps_its_id_until_it_is_published(
+    engine: sa.Engine, reopened: Callable[[], Store]
+) -> None:
     """A crash between commit and publication keeps the row, with the same id and the same bytes."""
     store = Store(engine)
     store.reserve(order(1))
     store.reserve(order(2))
     first, second = store.unpublished()
-    assert reopened(engine).unpublished() == [first, second]
+    assert reopened().unpublished() == [first, second]
     store.mark_published([first.message_id])
-    assert reopened(engine).unpublished() == [second]
+    assert reopened().unpublished() == [second]
 
 
 def test_a_crash_inside_the_transaction_leaves_no_trace(
@@ -119,9 +130,9 @@ def crash(*_: object) -> None:
     raise ZeroDivisionError
 
 
-def test_copies_at_the_same_time_are_one(engine: sa.Engine) -> None:
+def test_copies_at_the_same_time_are_one(engine: sa.Engine, reopened: Callable[[], Store]) -> None:
     """Of many threads with the same order exactly one carries it out."""
-    stores = [reopened(engine) for _ in range(4)]
+    stores = [reopened() for _ in range(4)]
     with ThreadPoolExecutor(len(stores)) as threads:
         done = list(threads.map(lambda store: store.reserve(order(1)), stores))
     assert sorted(done) == [False, False, False, True]
@@ -136,10 +147,10 @@ def test_opening_together_fills_the_stock_once(tmp_path: Path) -> None:
     assert [store.stock() for store in stores] == [STOCK] * 4
 
 
-def test_a_restart_keeps_the_stock(engine: sa.Engine) -> None:
+def test_a_restart_keeps_the_stock(engine: sa.Engine, reopened: Callable[[], Store]) -> None:
     """The opening stock counts for a new database only."""
     Store(engine).reserve(order(1))
-    assert reopened(engine).stock() == {"burger": 1, "fries": 5}
+    assert reopened().stock() == {"burger": 1, "fries": 5}
 
 
 def test_the_database_survives_a_loss_of_power(engine: sa.Engine) -> None:

@@ -324,14 +324,22 @@ def test_error_names_the_file(tmp_path: Path) -> None:
     assert str(caught.value) == f'{path}: input.queu: there is no such key; did you mean "queue"?'
 
 
+def test_a_folder_means_the_file_in_it(tmp_path: Path) -> None:
+    """As the command itself does with the folder that it is called in."""
+    (tmp_path / "atleastonce.toml").write_text(SMALL)
+    assert load(tmp_path) == load(tmp_path / "atleastonce.toml")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ContractError, match=r"empty/atleastonce\.toml: No such file"):
+        load(tmp_path / "empty")
+
+
 @pytest.mark.parametrize(
     ("make", "found"),
     [
         (lambda _: None, "No such file or directory"),
-        (lambda path: path.mkdir(), "Is a directory"),
         (lambda path: path.write_bytes(b"\xff\xfe\x00"), "it is no text"),
     ],
-    ids=["missing", "directory", "binary"],
+    ids=["missing", "binary"],
 )
 def test_file_that_is_none(tmp_path: Path, make, found: str) -> None:  # type: ignore[no-untyped-def]
     """A file that cannot be read is named, with what to do."""

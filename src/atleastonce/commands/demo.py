@@ -1,7 +1,7 @@
 """``atleastonce demo``: the reference services kept, a mutant of them broken, on real brokers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
@@ -71,8 +71,7 @@ def _show(scene: Scene, running: Session, shown: Presenter) -> Findings:
     contract = _contract(scene, shown.folder)
     histories = shown.histories / f"{scene.broker}-{scene.name}"
     with running.site(contract, histories) as site, watching(shown.console, RULES) as watcher:
-        findings = Campaign(site, Plan(), watcher).carry_out()
-    return replace(findings, service=scene.name)
+        return Campaign(site, Plan(), watcher).carry_out()
 
 
 def _contract(scene: Scene, folder: Path) -> ContractFile:
@@ -80,5 +79,6 @@ def _contract(scene: Scene, folder: Path) -> ContractFile:
     reference = resources.files(_REFERENCE).joinpath("contracts", f"{scene.broker}.toml").read_text("utf-8")
     path = folder / "contracts" / f"{scene.broker}-{scene.name}.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(reference.replace(f"{_REFERENCE}.{scene.broker}.inventory", scene.module), "utf-8")
+    text = reference.replace(f"{_REFERENCE}.{scene.broker}.inventory", scene.module)
+    path.write_text(text.replace("[services.inventory", f"[services.{scene.name}"), "utf-8")
     return load(path)

@@ -16,7 +16,7 @@ from atleastonce.errors import UsageError
 from atleastonce.faults import FAULTS, RULES
 from atleastonce.findings import Judged
 from atleastonce.history import Header
-from atleastonce.report.telling import of_failure
+from atleastonce.report.telling import retell
 from atleastonce.report.terminal import told
 from atleastonce.schedule import Schedule
 
@@ -73,8 +73,9 @@ def _conclude(console: Console, judged: Sequence[Judged]) -> int:
     unknown = Counter(verdict.reason for verdict in verdicts if verdict.outcome == "unknown")
     if broken:
         promise, last = broken[-1]
-        console.print(told(of_failure(promise, last, RULES)), soft_wrap=True)
         again = sum(any(each.broke(name) for name in each.verdicts) for each in judged)
+        story = retell(last.history, last.verdicts[promise], RULES, [f"replayed {again} of {len(judged)}"])
+        console.print(told(story), soft_wrap=True)
         console.print(f"STILL BROKEN: {again} of {len(judged)}", style="bold red")
         return _BROKEN
     if unknown or not verdicts:

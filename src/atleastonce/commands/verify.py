@@ -52,6 +52,11 @@ def with_queue_type(contract: ContractFile, queue_type: QueueType | None) -> Con
     """Return a contract for another type of queue; None leaves it as it is."""
     if queue_type is None:
         return contract
+    if not contract.contract.reads_queue_type:
+        raise UsageError(
+            f"--queue-type {queue_type}: no text of the contract asks for {{queue_type}}, so the service would not "
+            "know; pass it to the service in its env, or leave the option out"
+        )
     broker = msgspec.structs.replace(contract.contract.broker, queue_type=queue_type)
     changed = msgspec.structs.replace(contract.contract, broker=broker)
     return msgspec.structs.replace(contract, contract=changed)

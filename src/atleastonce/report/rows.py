@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from atleastonce.findings import Counterexample, Findings
 from atleastonce.verdict import Outcome, Tally
 
+_REASONS = 3
+"""How many of the reasons for unknowns are shown in a line."""
 SYMBOLS: dict[Outcome, str] = {"kept": "✓", "broken": "✗", "unknown": "?"}
 """Colour alone says nothing to many people, and nothing at all in a log."""
 
@@ -97,7 +99,10 @@ def reason(tally: Tally) -> str:
         return f"broken on {tally.broken} of {counted(occasions, 'schedule')} that gave an occasion"
     if not tally.unknown:
         return f"kept on {counted(occasions, 'schedule')} that gave an occasion"
-    why = "; ".join(f"{each} ({counted(times, 'time')})" for each, times in _commonest(tally))
+    reasons = _commonest(tally)
+    why = "; ".join(f"{each} ({counted(times, 'time')})" for each, times in reasons[:_REASONS])
+    if len(reasons) > _REASONS:
+        why += f"; and {counted(len(reasons) - _REASONS, 'other reason')}"
     return f"{tally.unknown} of {counted(occasions, 'schedule')} could not be judged: {why}"
 
 

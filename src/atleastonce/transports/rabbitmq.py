@@ -11,7 +11,7 @@ import pika
 import pika.exceptions
 import urllib3
 
-from atleastonce.contract import Contract
+from atleastonce.contract import ContractFile
 from atleastonce.errors import ContractError, TransportError
 from atleastonce.transports import Envelope, Letter, Receipt, Subscription
 
@@ -32,11 +32,12 @@ def _translated(attempt: str) -> Iterator[None]:
 class RabbitmqNamespace:
     """A virtual host, or the one in the broker's URL where there is no management interface to make one."""
 
-    def __init__(self, url: str, management_url: str | None, name: str, contract: Contract) -> None:
+    def __init__(self, url: str, management_url: str | None, name: str, contract: ContractFile) -> None:
         self._split = urlsplit(url)
         self._management = Management(management_url) if management_url else None
         self.name = name if self._management else (self._split.path.lstrip("/") or "/")
-        self._contract = contract
+        self._contract = contract.contract
+        self._folder = contract.path.parent
         self._opened: (
             tuple[pika.BlockingConnection, pika.adapters.blocking_connection.BlockingChannel] | None
         ) = None
@@ -45,7 +46,9 @@ class RabbitmqNamespace:
         if self._management:
             self._management.create_vhost(self.name, self._split.username or "guest")
             if self._contract.broker.definitions:
-                self._management.import_definitions(self.name, Path(self._contract.broker.definitions))
+                self._management.import_definitions(
+                    self.name, self._folder / self._contract.broker.definitions
+                )
         return self
 
     def __exit__(
