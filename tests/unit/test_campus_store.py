@@ -145,6 +145,8 @@ def test_opening_together_fills_the_stock_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as threads:
         stores = [Store(engine) for engine in threads.map(lambda _: open_engine(url, STOCK), range(4))]
     assert [store.stock() for store in stores] == [STOCK] * 4
+    for store in stores:
+        store.close()
 
 
 def test_a_restart_keeps_the_stock(engine: sa.Engine, reopened: Callable[[], Store]) -> None:
