@@ -20,7 +20,10 @@ from atleastonce.schedule import SENTINEL, Message, Schedule
 from atleastonce.transports import Envelope, Letter
 
 _SPACE = uuid.UUID("6f1d3f0e-5a3c-4f0e-9a70-a71ea570ce00")
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_ID = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?<!\d)\d{10}(?!\d)", re.IGNORECASE
+)
+"""How ids of ours look: a UUID, or a running number."""
 
 
 class Cast:
@@ -42,9 +45,7 @@ class Cast:
             for name in self.messages
         }
         self._named = {
-            values[key]: f"<{name}.{key}>"
-            for name, values in self.values.items()
-            for key in ("id", "message_id")
+            value: f"<{name}.{key}>" for name, values in self.values.items() for key, value in values.items()
         }
         ids = ((values[key], name) for name, values in self.values.items() for key in ("id", "message_id"))
         self._bodies = {
@@ -81,7 +82,9 @@ class Cast:
     def anonymous(self, value: Any) -> Any:
         """Return a JSON value in which the ids of this case are replaced by their names."""
         if isinstance(value, str):
-            return _UUID.sub(lambda match: self._named.get(match.group().lower(), match.group()), value)
+            return _ID.sub(lambda match: self._named.get(match.group().lower(), match.group()), value)
+        if isinstance(value, int) and _ID.fullmatch(str(value)):
+            return self._named.get(str(value), value)
         if isinstance(value, dict):
             return {self.anonymous(key): self.anonymous(each) for key, each in value.items()}
         if isinstance(value, list):
@@ -189,7 +192,8 @@ def _masked(value: Any, identity: str | None) -> Any:
         return {key: _masked(each, identity) for key, each in value.items()}
     if isinstance(value, list):
         return [_masked(each, identity) for each in value]
-    return "<output id>" if value == identity else value
+    scalar = isinstance(value, str | int) and not isinstance(value, bool)
+    return "<output id>" if scalar and str(value) == identity else value
 
 
 def outputs(cast: Cast, letters: Iterable[Letter]) -> tuple[Output, ...]:

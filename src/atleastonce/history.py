@@ -27,13 +27,14 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     Protocol events (CONTRACT): ``deliver publish confirm ack nack reject return consume`` on RabbitMQ,
     ``fetch produce confirm commit join end-txn`` on Kafka, and ``response``, the broker's answer to the
-    request named in `of`. The relay adds ``open`` and ``closed`` (a link, or one channel of it).
+    request named in `of`. The relay adds ``open`` and ``closed`` (a link, or one channel of it), and ``delays``
+    (a queue that the subject declared to keep messages for a while).
 
     The runner's own: ``published`` (a copy of ours; `ok` is the broker's confirm), ``start ready stop``
     (a service), ``sprung`` and ``unsprung`` (a trap; `note` says which), ``kill cut``, ``buried`` (`ok`:
     every link of the dead client ended in order), ``arrived`` (a copy of
     ours lies among the outputs or dead letters), ``quiet`` (`ok`; `note` is why not), ``canary`` (`ok`: it
-    kept its time) and ``recorder unreadable`` (our own failures).
+    kept its time), ``late`` (an output of an earlier case) and ``recorder unreadable`` (our own failures).
     """
 
     event: str

@@ -13,7 +13,7 @@ from typing import Any, Self
 from atleastonce import templates
 from atleastonce.casting import Cast, outputs
 from atleastonce.contract import ContractFile, Service
-from atleastonce.errors import Cancelled, ObservationError, ServiceError
+from atleastonce.errors import Cancelled, ContractError, ObservationError, ServiceError
 from atleastonce.faults import FAULTS
 from atleastonce.faults.scene import Scene
 from atleastonce.history import Event, Moment, Observation
@@ -59,7 +59,8 @@ class Lane:
         self.record = Record()
         self.names = Names()
         self.spoiled = False
-        self._numbers = itertools.count(1)
+        # Numbers that nothing else is likely to be, so that they can be told wherever they turn up.
+        self._numbers = itertools.count(1_500_000_001)
         self._observer = HttpObserver()
         self._stack = ExitStack()
         self.cast: Cast
@@ -76,8 +77,9 @@ class Lane:
             self.runtime = self._runtime(directory)
             self.subject = self._make_subject(directory, self.service)
             stack.callback(self._end_subject)
+            deadline = time.monotonic() + float(self.service.ready_within)
             self.start()
-            self.namespace.prepare()
+            self._prepare(deadline)
             self._stack = stack.pop_all()
         return self
 
@@ -116,7 +118,7 @@ class Lane:
         )
 
     def subscriptions(self) -> set[Subscription]:
-        """Return what the subject consumes from, as the relay saw it."""
+        """Return what the subject consumes from, and where it has messages wait, as the relay saw it."""
         return {Subscription(queue, group) for queue, group in self._consumed}
 
     def snapshot(self) -> dict[str, Any]:
@@ -166,6 +168,19 @@ class Lane:
         self.subject.wait(10.0)
         self.relay.bury()
 
+    def _prepare(self, deadline: float) -> None:
+        """Check the topology that the subject declares, which may follow its being ready; raise ContractError."""
+
+        def there() -> bool:
+            try:
+                self.namespace.prepare()
+            except ContractError:
+                return False
+            return True
+
+        if not self.record.await_(there, max(0.0, deadline - time.monotonic()), pulse=0.1):
+            self.namespace.prepare()
+
     def _end_subject(self) -> None:
         """End the subject for good: nobody looks at what it leaves, so it need not be asked first."""
         self.subject.kill()
@@ -174,14 +189,17 @@ class Lane:
     def _ready_or_over(self) -> bool:
         if self.site.stop.is_set() or not self.subject.alive:
             return True
-        if self.service.ready:
-            return self._observer.answers(templates.fill(self.service.ready, self.runtime))
-        return self.relay.subscribed()
+        if not self.relay.subscribed():
+            return False
+        ready = self.service.ready
+        return not ready or self._observer.answers(templates.fill(ready, self.runtime))
 
     def _not_ready(self, within: float) -> str:
-        waited = (
-            templates.fill(self.service.ready, self.runtime) if self.service.ready else "its subscription"
-        )
+        waited = "its subscription"
+        if self.relay.subscribed():
+            waited = templates.fill(self.service.ready, self.runtime)
+        elif self.service.ready:
+            waited += f" and {templates.fill(self.service.ready, self.runtime)}"
         return (
             f"{self.service_name} was not ready within {within:g} s (waited for {waited}); raise "
             f"service.ready_within or see the end of its log:\n{self.subject.tail()}"
@@ -200,7 +218,7 @@ class Lane:
         )
 
     def _recorded(self, event: Event) -> None:
-        if event.event == "consume":
+        if event.event in ("consume", "delays"):
             self._consumed.add((event.queue, event.group))
         self.record.add(event)
 

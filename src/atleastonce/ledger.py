@@ -87,8 +87,11 @@ class Ledger:
             self._in_hand[place] = event.copy
 
     def _owe(self, event: Event, more: int) -> None:
-        """Take a publication of the subject into account, or out again where it never arrived."""
-        if event.copy and event.queue not in self._ends:
+        """Take a publication of the subject into account, or out again where it never arrived.
+
+        Of an exchange nobody knows where it leads: such a copy is owed again once it is delivered again.
+        """
+        if event.copy and event.queue not in self._ends and "/" not in event.queue:
             self._owed[event.copy] += more
 
     def _settle(self, event: Event) -> None:

@@ -61,7 +61,7 @@ class Workshop:
             history = run(lane, f"case-{next(self._cases)}", schedule, expected)
             if self._site.histories is not None:
                 append(history, self._site.histories / f"{lane.name}.jsonl")
-            log = lane.subject.log.read_text(errors="replace") if lane.subject.log.exists() else ""
+            log = lane.subject.recent_log()
         verdicts = {promise: judge(history, promise) for promise in self._contract.promised}
         return Judged(history=history, verdicts=verdicts, lane=lane.name, log=log)
 

@@ -67,11 +67,19 @@ def test_retry_that_never_arrived_is_owed_nothing(refused: str) -> None:
 
 
 def test_copy_that_was_set_aside_is_settled_where_it_arrives() -> None:
-    """By way of an exchange nobody knows its queue: it waits until it lies among outputs or dead letters."""
-    passed_on = "published m1#1; deliver m1#1; publish m1#1 >dlx/key; ack m1#1"
+    """A queue that the contract does not name may give it back: it waits until it lies at an end."""
+    passed_on = "published m1#1; deliver m1#1; publish m1#1 >aside; ack m1#1"
     assert ledger(passed_on).unsettled() == ("m1#1",)
     assert ledger(f"{passed_on}; arrived m1#1").unsettled() == ()
     assert ledger("published m1#1; deliver m1#1; reject m1#1; arrived m1#1").unsettled() == ()
+
+
+def test_copy_that_went_to_an_exchange_is_owed_when_it_comes_again() -> None:
+    """Nobody knows where an exchange leads; an audit log never gives anything back."""
+    passed_on = "published m1#1; deliver m1#1; publish m1#1 >audit/key; ack m1#1"
+    assert ledger(passed_on).unsettled() == ()
+    assert ledger(f"{passed_on}; deliver m1#1").unsettled() == ("m1#1",)
+    assert ledger(f"{passed_on}; deliver m1#1; ack m1#1").unsettled() == ()
 
 
 def test_delivery_in_hand_blocks_even_if_it_is_not_ours() -> None:

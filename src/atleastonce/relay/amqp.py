@@ -58,8 +58,8 @@ class AmqpCodec:
 
     @property
     def subscribed(self) -> bool:
-        """Whether a consumer was confirmed on any channel."""
-        return any(channel.consumers for channel in self._channels.values())
+        """Whether a consumer was confirmed, or a queue is polled, on any channel."""
+        return any(channel.consumers or channel.polled for channel in self._channels.values())
 
     def received(self, side: From, data: bytes) -> list[Segment]:
         """Return every frame that is complete now (`Codec.received`)."""

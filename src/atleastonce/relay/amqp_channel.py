@@ -47,6 +47,7 @@ class Channel:
     def __init__(self, number: int, names: Names) -> None:
         self.contents: dict[From, Content] = {}
         self.consumers: dict[str, _Source] = {}
+        self.polled: set[str] = set()
         self.closing = False
         self._number = number
         self._names = names
@@ -75,9 +76,15 @@ class Channel:
                     self._consuming.append(source)
                 yield Event(event="consume", side="subject", channel=self._number, queue=source.queue)
             case commands.Basic.Get():
-                self._getting.append(self._source(method))
-            case commands.Queue.Declare() if method.nowait:
-                self._queue = method.queue or ""
+                source = self._source(method)
+                self._getting.append(source)
+                if source.queue not in self.polled:
+                    self.polled.add(source.queue)
+                    yield Event(event="consume", side="subject", channel=self._number, queue=source.queue)
+            case commands.Queue.Declare():
+                self._queue = (method.queue or "") if method.nowait else self._queue
+                if _delays(method) and method.queue:
+                    yield Event(event="delays", side="subject", channel=self._number, queue=method.queue)
             case commands.Confirm.Select():
                 self._confirms = True
             case commands.Channel.Close():
@@ -184,6 +191,12 @@ class Channel:
                 bytes(content.body), *marks, repr(headers).encode() if headers else b""
             )
         return message, copy
+
+
+def _delays(method: commands.Queue.Declare) -> bool:
+    """Tell whether what lies in a queue goes on to another after a while: a delayed retry."""
+    arguments = method.arguments or {}
+    return "x-message-ttl" in arguments and "x-dead-letter-exchange" in arguments
 
 
 def _target(method: commands.Basic.Publish | commands.Basic.Return) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from atleastonce.errors import ServiceError
 
 _TAIL_LINES = 3
+_RECENT = 64 * 1024
 
 
 class ProcessSubject:
@@ -87,9 +88,17 @@ class ProcessSubject:
         how = "it was never started" if code is None else f"it ended with exit code {code}"
         return f"{how}; the end of its log:\n{self.tail()}"
 
+    def recent_log(self) -> str:
+        """Return the end of the log, at most 64 KiB of it."""
+        if not self.log.exists():
+            return ""
+        with self.log.open("rb") as file:
+            file.seek(max(0, self.log.stat().st_size - _RECENT))
+            return file.read().decode(errors="replace")
+
     def tail(self) -> str:
         """Return the last lines of the log, indented; a stack trace is named by its end, not by its head."""
-        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        text = self.recent_log()
         said = [line for line in text.splitlines() if line.strip() and not line.startswith("Traceback (")]
         lines = said[-_TAIL_LINES:] or ["(it wrote nothing)"]
         return "\n".join(f"    {line}" for line in lines)
