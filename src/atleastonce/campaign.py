@@ -165,9 +165,11 @@ class Campaign:
             self._watcher.judged(again[-1])
         seen_again = [each for each in again if each.broke(promise)]
         if not seen_again and not first.verdicts[promise].surplus:
-            findings.tallies[promise] = findings.tallies[promise].withdrawn(
-                "something was missing once, but not when the schedule was carried out again"
-            )
+            unjudged = [
+                each.verdicts[promise].reason for each in again if each.verdicts[promise].outcome == "unknown"
+            ]
+            reason = unjudged[0] if unjudged else "seen once, but not when the schedule was carried out again"
+            findings.tallies[promise] = findings.tallies[promise].withdrawn(reason)
             return
         self._watcher.stage(f"shrink {promise}")
         shortest = self._shrunk(promise, seen_again[0], workshop) if seen_again else first

@@ -219,11 +219,19 @@ def _compare_outputs(clean: Observation, run: Observation, ignore: tuple[str, ..
         more, fewer = got.total() > wanted.total(), got.total() < wanted.total()
         yield Difference(
             kind="surplus" if more else "deficit" if fewer else "differs",
-            where=f"outputs of {message or 'no known message'} in {queue}",
+            where=f"outputs of {message or 'no known message'} in {queue}{_paths(wanted - got, got - wanted)}",
             found=_count(got) if more or fewer else _bodies(got - wanted),
             expected=_count(wanted) if more or fewer else _bodies(wanted - got),
             message=message,
         )
+
+
+def _paths(wanted: Counter[str], got: Counter[str]) -> str:
+    """Return where in its body one output differs from one other: `` ($.at)``; nothing for more of them."""
+    if (wanted.total(), got.total()) != (1, 1):
+        return ""
+    (old,), (new,) = wanted, got
+    return f" ({', '.join(path for path, _ in _changed(json.loads(old), json.loads(new), '$'))})"
 
 
 def _count(bodies: Counter[str]) -> str:

@@ -34,7 +34,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     (a service), ``sprung`` and ``unsprung`` (a trap; `note` says which), ``kill cut``, ``buried`` (`ok`:
     every link of the dead client ended in order), ``arrived`` (a copy of
     ours lies among the outputs or dead letters), ``quiet`` (`ok`; `note` is why not), ``canary`` (`ok`: it
-    kept its time), ``late`` (an output of an earlier case) and ``recorder unreadable`` (our own failures).
+    kept its time), ``late`` (an output of an earlier case), ``still`` (since when
+    nothing moved in a clean run) and ``recorder unreadable`` (our own failures).
     """
 
     event: str

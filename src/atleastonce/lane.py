@@ -24,7 +24,7 @@ from atleastonce.relay.link import Link
 from atleastonce.relay.tcp import Address, Relay
 from atleastonce.schedule import Schedule, Trap
 from atleastonce.subjects.process import ProcessSubject, own_environment
-from atleastonce.transports import Namespace, Subscription
+from atleastonce.transports import Letter, Namespace, Subscription
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Lane:
         # Numbers that nothing else is likely to be, so that they can be told wherever they turn up.
         self._numbers = itertools.count(1_500_000_001)
         self._observer = HttpObserver()
+        self._seen: set[tuple[str, str | None]] = set()
         self._stack = ExitStack()
         self.cast: Cast
 
@@ -92,9 +93,10 @@ class Lane:
     def begin(self, case: str, schedule: Schedule) -> None:
         """Give the messages of a schedule their ids, and start an empty record."""
         self.cast = Cast(f"{self.name}/{case}", schedule, self.contract, self._numbers, self.names)
-        self.namespace.outputs()
-        self.namespace.dead_letters()
+        stale = [*self.namespace.outputs(), *self.namespace.dead_letters()]
         self.record.begin()
+        for letter in stale:
+            self.check_in_time(letter, stale=True)
 
     def note(self, event: str, *, ok: bool = True, note: str = "", service: str = "") -> None:
         """Record something that the runner did or found."""
@@ -116,6 +118,15 @@ class Lane:
                 note=receipt.note,
             )
         )
+
+    def check_in_time(self, letter: Letter, *, stale: bool = False) -> None:
+        """Note an output of an earlier case that was not seen then; one that is repeated does no harm."""
+        output = self.cast.output(letter)
+        mark = (output.queue, output.id)
+        if output.id is None or mark not in self._seen:
+            if stale or self.cast.late(letter):
+                self.note("late", ok=False, note=f"an output in {letter.queue}")
+            self._seen.add(mark)
 
     def subscriptions(self) -> set[Subscription]:
         """Return what the subject consumes from, and where it has messages wait, as the relay saw it."""

@@ -13,7 +13,7 @@ import msgspec
 from atleastonce import canary, effects
 from atleastonce.casting import outputs
 from atleastonce.effects import Changes
-from atleastonce.errors import Cancelled, ServiceError, TransportError
+from atleastonce.errors import Cancelled, ContractError, ServiceError, TransportError
 from atleastonce.faults import FAULTS
 from atleastonce.history import Event, Header, History, Moment, Observation
 from atleastonce.lane import Lane
@@ -22,6 +22,8 @@ from atleastonce.schedule import SENTINEL, Schedule, Trap
 from atleastonce.transports import Letter
 
 _STILL_PULSE = 0.05
+_STIRS = 10.0
+"""How long a clean run that does not stand still, or shows no output, is watched, in seconds."""
 _PATIENCE = 3
 """How many times a missing effect is awaited where the canary is late, too, before it stays unknown."""
 
@@ -62,6 +64,13 @@ def run_clean(
             f"a clean run of {lane.service_name} failed ({'; '.join(reasons) or 'nothing was observed'}); "
             f"without one, nothing can be judged. The end of its log:\n{lane.subject.tail()}"
         )
+    if moment == "clean-1" and (output := lane.contract.output) and (output.queues or output.topics):
+        named = ", ".join((*output.queues, *output.topics))
+        if not after.outputs:
+            raise ContractError(
+                f"output: nothing came out of {named} in a clean run, for {_STIRS:g} s; name where the outputs "
+                "of these messages go, or leave [output] out"
+            )
     changed: Changes = effects.changes(before.values, after.values, lane.contract.observe.ignore)
     return msgspec.structs.replace(after, observed=moment, values=changed), history
 
@@ -126,7 +135,8 @@ class _Case:
                 "ready", ok=False, note=self._lane.subject.describe_exit(), service=self._lane.service_name
             )
             return False
-        self._lane.publish(SENTINEL)
+        if SENTINEL not in self._schedule.published:
+            self._lane.publish(SENTINEL)
         return True
 
     def _start(self) -> bool:
@@ -231,21 +241,45 @@ class _Case:
             seen = self._look()
             if in_time:
                 break
+        # What is missing may still come, and would then look like a surplus of the next case.
+        self._lane.spoiled = self._lane.spoiled or self._short(seen)
         return seen
 
     def _when_still(self) -> Observation:
-        """Observe until nothing has changed for `settles`: in a clean run, late effects are awaited too."""
+        """Observe until nothing has changed for `settles`: in a clean run, late effects are awaited too.
+
+        What never stands still (a clock) is given up on after a while: the other clean run will differ there.
+        Where outputs are declared and none has come, the first is awaited longer.
+        """
         seen = self._look()
-        since = time.monotonic()
-        while time.monotonic() - since < self._pace.settles:
+        began = since = time.monotonic()
+        moved = self._lane.record.clock()
+        patience = max(_STIRS, 5 * self._pace.settles)
+        while (now := time.monotonic()) - began < patience and (
+            now - since < self._pace.settles or self._nothing_out(seen)
+        ):
             self._go_on()
             self._lane.record.wait(self._read, _STILL_PULSE)
             self._read_record()
-            now = self._look()
-            if (now.values, now.outputs, now.dead_letters) != (seen.values, seen.outputs, seen.dead_letters):
+            later = self._look()
+            if self._moved(seen, later):
                 since = time.monotonic()
-            seen = now
+                moved = self._lane.record.clock()
+            seen = later
+        self._lane.record.add(Event(event="still", t=moved))
         return seen
+
+    def _nothing_out(self, seen: Observation) -> bool:
+        """Tell whether outputs are declared and none was seen."""
+        output = self._lane.contract.output
+        return bool(output.queues or output.topics) and not seen.outputs
+
+    def _moved(self, one: Observation, other: Observation) -> bool:
+        """Tell whether two snapshots differ in what counts."""
+        ignore = self._lane.contract.observe.ignore
+        return bool(effects.changes(one.values, other.values, ignore)) or (
+            (one.outputs, one.dead_letters) != (other.outputs, other.dead_letters)
+        )
 
     def _look(self) -> Observation:
         self._collect()
@@ -257,6 +291,7 @@ class _Case:
         self._letters += letters
         self._dead += dead
         for letter in (*letters, *dead):
+            self._lane.check_in_time(letter)
             message, copy = self._lane.cast.copy_again(letter)
             if copy is not None:
                 at = self._lane.record.clock()

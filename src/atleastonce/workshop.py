@@ -17,7 +17,7 @@ from atleastonce.findings import Judged
 from atleastonce.history import History, append
 from atleastonce.lane import Lane, Site
 from atleastonce.runner import Expectation, Pace, run, run_clean
-from atleastonce.schedule import Schedule, publish
+from atleastonce.schedule import SENTINEL, Action, Schedule, publish
 
 _QUIET = {"rabbitmq": 30.0, "kafka": 60.0}
 """How long quiet is awaited, in seconds: on Kafka above the session time-out of 45 s."""
@@ -98,7 +98,11 @@ class Workshop:
             return self._expected[key]
 
     def _expect(self, lane: Lane, schedule: Schedule) -> History:
-        """Make two clean runs of a set of messages, the second in reverse, and keep them."""
+        """Make two clean runs of a set of messages, and keep them.
+
+        The second takes them in reverse, the sentinel first, and begins with an orderly restart: what depends on
+        order, or does not outlive the process, differs then, and proves nothing.
+        """
         settles = self._contract.observe.settles
         pace = Pace(
             quiet=_QUIET[self._contract.broker.kind],
@@ -107,10 +111,12 @@ class Workshop:
         )
         first, history = run_clean(lane, f"clean-{next(self._cases)}", schedule, pace, "clean-1")
         if settles is None:
-            calm = max(_LEAST_SETTLES, _CALM_TIMES * _latency(history))
+            calm = max(_LEAST_SETTLES, _CALM_TIMES * _latency(history), 2 * _stillness(history))
             pace = msgspec.structs.replace(pace, settles=calm)
-        reverse = msgspec.structs.replace(schedule, actions=schedule.actions[::-1])
-        second, _ = run_clean(lane, f"clean-{next(self._cases)}", reverse, pace, "clean-2")
+        restart = (Action(stop=lane.service_name), Action(start=lane.service_name))
+        reverse = (*restart, *publish(SENTINEL), *schedule.actions[::-1])
+        other = msgspec.structs.replace(schedule, actions=reverse)
+        second, _ = run_clean(lane, f"clean-{next(self._cases)}", other, pace, "clean-2")
         self._expected[tuple(sorted(schedule.published))] = Expectation(first, second, pace)
         return history
 
@@ -125,6 +131,12 @@ class Workshop:
                 )
             self._canary = took
         return self._canary
+
+
+def _stillness(history: History) -> float:
+    """Return how long after quiet a clean run still changed something, in seconds."""
+    times = {event.event: event.t for event in history.events}
+    return max(0.0, times.get("still", 0.0) - times.get("quiet", 0.0))
 
 
 def _latency(history: History) -> float:

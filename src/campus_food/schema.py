@@ -1,6 +1,8 @@
 """The tables, and how a database is opened: the same on SQLite and PostgreSQL."""
 
 import contextlib
+import sqlite3
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -82,6 +84,23 @@ def open_engine(url: str, opening_stock: Mapping[str, int]) -> sa.Engine:
 def _configure_sqlite(connection: Any, _record: Any) -> None:
     connection.execute(f"PRAGMA busy_timeout = {LOCK_WAIT}")
     # Readers (HTTP) and the writer do not wait for each other.
-    connection.execute("PRAGMA journal_mode = WAL")
+    _switch_to_wal(connection)
     # With WAL, NORMAL survives a kill but not a loss of power: an acknowledged order could be gone.
     connection.execute("PRAGMA synchronous = FULL")
+
+
+def _switch_to_wal(connection: Any) -> None:
+    """Change the journal mode; of several connections that do so at once, SQLite lets all but one fail.
+
+    The busy time-out does not apply to this change, so it is tried again here, for as long.
+    """
+    deadline = time.monotonic() + LOCK_WAIT / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return

@@ -33,15 +33,16 @@ def test_second_effect_on_the_state_is_broken() -> None:
         reason="m1 had another effect than one delivery has; delivered more than once: m1",
         evidence=("/stock $: -2, expected -1 (clean run)",),
         blamed=("m1",),
-        surplus=True,
+        surplus=False,  # a total names no message: it must be seen again
     )
 
 
 def test_output_under_a_new_id_is_a_second_effect() -> None:
     """Two outputs of one input under two ids are two effects."""
     verdict = judged(faulty=seen({"/stock": 9}, "m1:a m1:b"))
-    assert (verdict.outcome, verdict.evidence) == (
+    assert (verdict.outcome, verdict.surplus, verdict.evidence) == (
         "broken",
+        True,
         ("outputs of m1 in out: 2, expected 1 (clean run)",),
     )
 

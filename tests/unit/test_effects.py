@@ -125,7 +125,7 @@ def test_output_with_another_body_differs() -> None:
         for body in ({"n": 1, "at": 5}, {"at": 6, "n": 2})
     )
     assert effects.compare(clean, other, {}, ["$.at"]) == (
-        Difference("differs", "outputs of m1 in out", '{"n":2}', '{"n":1}', "m1"),
+        Difference("differs", "outputs of m1 in out ($.n)", '{"n":2}', '{"n":1}', "m1"),
     )
     assert effects.compare(clean, other, {}, ["$.at", "$.n"]) == ()
 

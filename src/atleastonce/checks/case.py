@@ -117,6 +117,7 @@ _FAILURES = {
     "unsprung": "the trap did not spring: {note}",
     "buried": "the links of the dead service could not be ended in order: {note}",
     "quiet": "not quiet in time: {note}",
+    "late": "{note} came after its case had been judged; raise observe.settles",
     "unreadable": "the relay could not read a frame that it must know: {note}",
     "recorder": "the recorder failed: {note}",
     "ready": "{service} was not ready in time: {note}",

@@ -71,7 +71,7 @@ def _show(scene: Scene, running: Session, shown: Presenter) -> Findings:
     contract = _contract(scene, shown.folder)
     histories = shown.histories / f"{scene.broker}-{scene.name}"
     with running.site(contract, histories) as site, watching(shown.console, RULES) as watcher:
-        return Campaign(site, Plan(), watcher).carry_out()
+        return Campaign(site, Plan(messages=2), watcher).carry_out()
 
 
 def _contract(scene: Scene, folder: Path) -> ContractFile:

@@ -12,6 +12,9 @@ SYMBOLS: dict[Outcome, str] = {"kept": "✓", "broken": "✗", "unknown": "?"}
 """Colour alone says nothing to many people, and nothing at all in a log."""
 
 
+NO_OCCASION = "no schedule gave it an occasion to be broken"
+
+
 class Row(NamedTuple):
     """One promise of one service over a run, with the three counts of schedules that gave an occasion."""
 
@@ -94,7 +97,7 @@ def reason(tally: Tally) -> str:
     """Say in one sentence why a tally has the outcome that it has."""
     occasions = tally.kept + tally.broken + tally.unknown
     if not occasions:
-        return "no schedule gave it an occasion to be broken"
+        return f"{NO_OCCASION}; if the clean runs saw no effect, observe more, or raise observe.settles"
     if tally.outcome == "broken":
         return f"broken on {tally.broken} of {counted(occasions, 'schedule')} that gave an occasion"
     if not tally.unknown:
