@@ -202,15 +202,15 @@ class Lane:
             return True
         if not self.relay.subscribed():
             return False
-        ready = self.service.ready
-        return not ready or self._observer.answers(templates.fill(ready, self.runtime))
+        if self.service.ready:
+            return self._observer.answers(templates.fill(self.service.ready, self.runtime))
+        anyone = {**self.runtime, "id": "0", "message_id": "0", "n": "0"}
+        addresses = (templates.fill(template, anyone) for template in self.contract.observe.http)
+        return all(self._observer.listens(address) for address in addresses)
 
     def _not_ready(self, within: float) -> str:
-        waited = "its subscription"
-        if self.relay.subscribed():
-            waited = templates.fill(self.service.ready, self.runtime)
-        elif self.service.ready:
-            waited += f" and {templates.fill(self.service.ready, self.runtime)}"
+        ready = templates.fill(self.service.ready, self.runtime) or "the addresses of observe.http"
+        waited = ready if self.relay.subscribed() else f"its subscription and {ready}"
         return (
             f"{self.service_name} was not ready within {within:g} s (waited for {waited}); raise "
             f"service.ready_within or see the end of its log:\n{self.subject.tail()}"

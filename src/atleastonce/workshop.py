@@ -13,10 +13,11 @@ import msgspec
 from atleastonce import canary
 from atleastonce.checks import judge
 from atleastonce.errors import TransportError
+from atleastonce.expectation import Expectation, Pace
 from atleastonce.findings import Judged
 from atleastonce.history import History, append
 from atleastonce.lane import Lane, Site
-from atleastonce.runner import Expectation, Pace, run, run_clean
+from atleastonce.runner import run, run_clean
 from atleastonce.schedule import SENTINEL, Action, Schedule, publish
 
 _QUIET = {"rabbitmq": 30.0, "kafka": 60.0}

@@ -1,6 +1,7 @@
 """Observes by HTTP: one GET per address, JSON where it is JSON."""
 
 import json
+import socket
 from typing import Any
 
 import urllib3
@@ -26,7 +27,8 @@ class HttpObserver:
         try:
             answer = self._pool.request("GET", url)
         except urllib3.exceptions.HTTPError as exc:
-            raise ObservationError(f"GET {url} failed: {exc}") from exc
+            found = "nothing listens there" if not self.listens(url) else f"{type(exc).__name__}: {exc}"
+            raise ObservationError(f"GET {url} failed: {found}") from exc
         if answer.status >= 500:  # noqa: PLR2004 - server errors begin there
             raise ObservationError(f"GET {url} answered {answer.status}: {answer.data[:200]!r}")
         if answer.status in _NOTHING_THERE:
@@ -44,6 +46,15 @@ class HttpObserver:
         try:
             return self._pool.request("GET", url, retries=False).status in _OK
         except urllib3.exceptions.HTTPError:
+            return False
+
+    def listens(self, url: str) -> bool:
+        """Tell whether somebody takes connections where an address points to."""
+        parsed = urllib3.util.parse_url(url)
+        try:
+            with socket.create_connection((parsed.host or "", parsed.port or 80), timeout=1):
+                return True
+        except OSError:
             return False
 
     def close(self) -> None:
