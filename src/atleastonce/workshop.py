@@ -10,7 +10,7 @@ from typing import Self
 
 import msgspec
 
-from atleastonce import canary
+from atleastonce import canary, effects
 from atleastonce.checks import judge
 from atleastonce.errors import TransportError
 from atleastonce.expectation import Expectation, Pace
@@ -118,7 +118,9 @@ class Workshop:
         reverse = (*restart, *publish(SENTINEL), *schedule.actions[::-1])
         other = msgspec.structs.replace(schedule, actions=reverse)
         second, _ = run_clean(lane, f"clean-{next(self._cases)}", other, pace, "clean-2")
-        self._expected[tuple(sorted(schedule.published))] = Expectation(first, second, pace)
+        self._expected[tuple(sorted(schedule.published))] = Expectation(
+            first, second, pace, bool(effects.unstable(first, second, self._contract.observe.ignore))
+        )
         return history
 
     def _calm_canary(self) -> float:
