@@ -7,6 +7,7 @@ import queue
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Protocol
 from atleastonce.casting import cast_list
 from atleastonce.exploration import EXPLORERS
 from atleastonce.exploration.shrinking import shrink
-from atleastonce.findings import Counterexample, Findings, Judged
+from atleastonce.findings import Counterexample, Findings, Judged, curves
 from atleastonce.history import History
 from atleastonce.lane import Site
 from atleastonce.schedule import Schedule, publish
@@ -23,9 +24,16 @@ from atleastonce.verdict import tally
 from atleastonce.workshop import Workshop
 
 
+_STUCK = 3
+"""How many schedules of one kind may leave the service stuck before the rest of that kind is left out."""
+
+
 @dataclass(frozen=True)
 class Plan:
-    """What a campaign does: `budget` and `shrink_budget` in seconds, `confirm` times."""
+    """What a campaign does: `budget` and `shrink_budget` in seconds, `confirm` times.
+
+    `until` names a promise: once it is broken, no new schedule is started.
+    """
 
     explore: tuple[str, ...] = tuple(EXPLORERS)
     messages: int = 3
@@ -34,6 +42,7 @@ class Plan:
     confirm: int = 3
     shrink_budget: float = 60.0
     seed: int = 0
+    until: str = ""
 
 
 class Watcher(Protocol):
@@ -71,10 +80,11 @@ class Campaign:
         self._watcher = watcher
         self._promises = tuple(site.contract.contract.promised)
         self._lock = threading.Lock()
+        self._began = 0.0
 
     def carry_out(self) -> Findings:
         """Do it all; raise UsageError, BrokerError or Cancelled."""
-        began = time.monotonic()
+        began = self._began = time.monotonic()
         contract = self._site.contract.contract
         findings = Findings(
             service=next(iter(contract.all_services)),
@@ -88,8 +98,13 @@ class Campaign:
             schedules = self._schedules(calm)
             findings.planned = len(schedules)
             self._watcher.stage("schedules", len(schedules))
-            judged = self._run_all(schedules, workshop)
+            judged = self._run_all([each for each in schedules if not each.restarts_broker], workshop)
+            for schedule in schedules:
+                if schedule.restarts_broker and not self._found(judged):
+                    workshop.close_lanes()  # the broker is theirs, too
+                    judged += self._run_all([schedule], workshop)
             findings.carried_out = len(judged)
+            findings.curves = [curve for each in judged for curve in curves(each.history)]
             for promise in self._promises:
                 findings.tallies[promise] = tally(each.verdicts[promise] for each in judged)
                 self._prove(promise, judged, workshop, findings)
@@ -109,7 +124,10 @@ class Campaign:
 
     def _schedules(self, calm: History) -> list[Schedule]:
         """Return what to carry out, in an order of which a budget that runs out has seen a bit of everything."""
-        found = [schedule for name in self._plan.explore for schedule in EXPLORERS[name](calm)]
+        contract = self._site.contract.contract
+        found = [each for name in self._plan.explore for each in EXPLORERS[name](calm, contract)]
+        if self._site.restart is None:
+            found = [each for each in found if not each.restarts_broker]
         random.Random(self._plan.seed).shuffle(found)  # noqa: S311 - for variety, not for secrecy
         return sorted(found, key=lambda schedule: len(schedule.traps))
 
@@ -118,17 +136,23 @@ class Campaign:
         todo: queue.SimpleQueue[Schedule] = queue.SimpleQueue()
         for schedule in schedules:
             todo.put(schedule)
-        deadline = time.monotonic() + self._plan.budget if self._plan.budget is not None else float("inf")
+        budget = self._plan.budget
+        deadline = self._began + budget if budget is not None else float("inf")
         judged: list[Judged] = []
+        stuck: Counter[str] = Counter()
         failures: list[BaseException] = []
 
         def work() -> None:
             try:
-                while not failures and time.monotonic() < deadline:
-                    one = workshop.carry_out(todo.get_nowait())
+                while not failures and time.monotonic() < deadline and not self._found(judged):
+                    schedule = todo.get_nowait()
+                    if stuck[_family(schedule)] >= _STUCK:
+                        continue
+                    one = workshop.carry_out(schedule)
                     with self._lock:
                         self._tell(one, judged)
                         judged.append(one)
+                        stuck[_family(schedule)] += one.history.stuck
             except queue.Empty:
                 pass
             except BaseException as exc:  # noqa: BLE001 - raised again by the thread that waits
@@ -140,6 +164,10 @@ class Campaign:
         if failures:
             raise failures[0]
         return judged
+
+    def _found(self, judged: Sequence[Judged]) -> bool:
+        """Tell whether the promise that the plan waits for was broken."""
+        return bool(self._plan.until) and any(each.broke(self._plan.until) for each in judged)
 
     def _tell(self, one: Judged, earlier: Sequence[Judged]) -> None:
         self._watcher.judged(one)
@@ -199,6 +227,12 @@ class Campaign:
 
         shrink(start.history.header.schedule, start.verdicts[promise].blamed, breaks)
         return shortest
+
+
+def _family(schedule: Schedule) -> str:
+    """Return what kind of schedule it is: one that gets stuck once more tells nothing new, and takes long."""
+    faults = {trap.do for trap in schedule.traps} | {action.verb for action in schedule.actions}
+    return " ".join(sorted((faults - {"publish"}) | ({"poison"} if schedule.poisons else set())))
 
 
 def _entangled(promise: str, failure: Judged) -> tuple[int, int]:

@@ -12,7 +12,9 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from atleastonce import templates
+import msgspec
+
+from atleastonce import poisons, templates
 from atleastonce.contract import Contract
 from atleastonce.history import Output
 from atleastonce.relay.codec import COPY_HEADER, Names
@@ -48,25 +50,41 @@ class Cast:
             value: f"<{name}.{key}>" for name, values in self.values.items() for key, value in values.items()
         }
         ids = ((values[key], name) for name, values in self.values.items() for key in ("id", "message_id"))
-        self._bodies = {
-            name: templates.fill(message.body, self.values[name]).encode()
-            for name, message in self.messages.items()
-        }
-        names.begin(case, ids, self._bodies)
+        self._kinds = poisons.kinds(contract)
+        self._bodies = {name: self._body(name, message) for name, message in self.messages.items()}
+        names.begin(case, ids, {name: body or b"" for name, body in self._bodies.items()})
 
     def next_copy(self, message: str) -> tuple[str, Envelope]:
         """Return the name of the next copy of a message, and the copy ready to send."""
         self._copies[message] = self._copies.get(message, 0) + 1
         copy = f"{message}#{self._copies[message]}"
-        entry, values = self._contract.input, self.values[message]
-        filled = {key: templates.fill(text, values) for key, text in entry.properties.items()}
-        headers = {key: templates.fill(text, values) for key, text in entry.headers.items()}
+        values, properties, headers = self.values[message], *self._fields(message)
+        entry = self._contract.input
+        mark = {} if entry.http else {COPY_HEADER: self._names.copy_header(copy)}
         return copy, Envelope(
             body=self._bodies[message],
-            properties=filled,
-            headers={**headers, COPY_HEADER: self._names.copy_header(copy)},
+            properties={key: templates.fill(text, values) for key, text in properties.items()},
+            headers={**{key: templates.fill(text, values) for key, text in headers.items()}, **mark},
             key=None if entry.key is None else templates.fill(entry.key, values),
         )
+
+    def keys(self) -> dict[str, str]:
+        """Return of each message what it shares with those whose order counts: its key, or just its queue."""
+        key = self._contract.input.key or self._contract.input.queue
+        return {name: templates.fill(key, values) for name, values in self.values.items()}
+
+    def _fields(self, message: str) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the templates of the properties and the headers of a message."""
+        entry, number = self._contract.input, self.messages[message].poison
+        if number is None:
+            return entry.properties, entry.headers
+        kind = self._kinds[number]
+        return {**entry.properties, **kind.properties}, {**entry.headers, **kind.headers}
+
+    def _body(self, name: str, message: Message) -> bytes | None:
+        if message.poison is not None:
+            return poisons.body(self._kinds[message.poison], self.values[name])
+        return templates.fill(message.body, self.values[name]).encode()
 
     def addresses(self, template: str, runtime: Mapping[str, str]) -> dict[str, str]:
         """Return the addresses to observe for a template, under the name that two runs share."""
@@ -97,6 +115,9 @@ class Cast:
 
     def late(self, letter: Letter) -> bool:
         """Tell whether a letter belongs to an earlier case: it came out after that one was judged."""
+        mark = letter.headers.get(COPY_HEADER)
+        if mark is not None and self._names.copy(mark)[0] is None:
+            return True
         return self._names.message(*_marks(letter)) is None and self._names.late(*_marks(letter))
 
     def output(self, letter: Letter) -> Output:
@@ -112,6 +133,29 @@ class Cast:
             headers={str(key): self.anonymous(_plain(value)) for key, value in letter.headers.items()},
             key=letter.key,
         )
+
+
+    def dead_letter(self, letter: Letter) -> Output:
+        """Return a dead letter, and what of it is not as it was sent.
+
+        It is known by our header or an id of ours; where a service has lost both, by an equal body.
+        """
+        output = self.output(letter)
+        message = output.message or self._same_body(letter)
+        if message is None:
+            return output
+        changed = ["body"] if (letter.body or b"") != (self._bodies[message] or b"") else []
+        _, headers = self._fields(message)
+        if COPY_HEADER not in letter.headers:
+            changed.append(f"header {COPY_HEADER}")
+        for key, text in headers.items():
+            if _plain(letter.headers.get(key)) != templates.fill(text, self.values[message]):
+                changed.append(f"header {key}")
+        return msgspec.structs.replace(output, message=message, changed=tuple(changed))
+
+    def _same_body(self, letter: Letter) -> str | None:
+        found = (name for name, body in self._bodies.items() if (body or b"") == (letter.body or b""))
+        return next(found, None)
 
 
 def cast_list(contract: Contract, count: int) -> dict[str, Message]:
@@ -194,6 +238,11 @@ def _masked(value: Any, identity: str | None) -> Any:
         return [_masked(each, identity) for each in value]
     scalar = isinstance(value, str | int) and not isinstance(value, bool)
     return "<output id>" if scalar and str(value) == identity else value
+
+
+def dead_letters(cast: Cast, letters: Iterable[Letter]) -> tuple[Output, ...]:
+    """Return dead letters from the broker, without what came too late from earlier cases."""
+    return tuple(cast.dead_letter(letter) for letter in letters if not cast.late(letter))
 
 
 def outputs(cast: Cast, letters: Iterable[Letter]) -> tuple[Output, ...]:

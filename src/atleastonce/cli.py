@@ -1,4 +1,4 @@
-"""The command line: ``atleastonce demo``, ``verify``, ``replay``.
+"""The command line: ``atleastonce demo``, ``verify``, ``replay``, ``up``.
 
 Each command lives in a module of its own, imported when it is called: ``--help`` must be instant.
 """
@@ -123,6 +123,21 @@ def verify(
 def replay(provider: str, url: str | None, management_url: str | None, **options: object) -> int:
     """Replay a COUNTEREXAMPLE folder: FIXED (0), STILL BROKEN (1) or INCONCLUSIVE (3)."""
     return _call("replay", source=_source(provider, url, management_url), **options)
+
+
+@cli.command(short_help="Start RabbitMQ and the reference services, to play with.")
+@click.option("--provider", type=click.Choice(_PROVIDERS[:3]), default="auto", show_default=True)
+@click.option(
+    "--walk", is_flag=True, help="Carry the walk-through out: 0 if all came out as expected, else 1."
+)
+def up(**options: object) -> int:
+    """Start RabbitMQ and the services order, inventory and notification, until Ctrl-C.
+
+    Prints where they are, and a walk-through as commands to copy. Some commands are typed here: stop and
+    start a service, depth, duplicate, poison, lines, help, quit. They may also come from a pipe, whose end
+    ends nothing.
+    """
+    return _call("up", **options)
 
 
 def main(words: Sequence[str] | None = None) -> None:

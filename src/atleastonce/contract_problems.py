@@ -1,5 +1,7 @@
 """Finds what is wrong with a contract although every single key is right: keys that contradict each other."""
 
+import base64
+import re
 from collections.abc import Iterator
 
 from atleastonce import templates
@@ -13,8 +15,11 @@ RUNTIME = {
     "kafka": ("kafka_bootstrap", "group", "topic:", *EVERYWHERE),
 }
 """What stands in the texts that start and observe a service; a colon means that an argument follows."""
-MESSAGE = ("id", "message_id", "n")
+MESSAGE = ("id", "message_id", "n", f"{templates.PAD}:")
 """What stands in the texts that make a message."""
+_HTTP = re.compile(r"[A-Z]+ (http://|\{http:)\S+")
+_ARGUMENTS = {f"{templates.PAD}:": "NUMBER"}
+_MOST_PAD = 16 * 1024 * 1024
 
 PROPERTIES = (
     "message_id", "correlation_id", "content_type", "content_encoding", "type", "app_id", "user_id",
@@ -45,6 +50,7 @@ def problems(contract: Contract) -> Iterator[str]:
     yield from _input(contract)
     yield from _foreign(contract)
     yield from _topics(contract)
+    yield from _poison(contract)
     for path in contract.observe.ignore:
         if not path.startswith("$"):
             yield f'observe.ignore: found {shown(path)}, expected a path like "$.updated_at"'
@@ -74,11 +80,30 @@ def _input(contract: Contract) -> Iterator[str]:
     if bool(entry.message) == bool(entry.messages) or not all(entry.kinds):
         found = "both message and messages" if entry.message else "none"
         yield f"input.message: found {found}, expected the message to send, with {{id}} for its identity"
+    if entry.http and not _HTTP.fullmatch(entry.http):
+        yield f"input.http: found {shown(entry.http)}, expected a method and an address: POST http://127.0.0.1:{{port}}/order"
     if entry.routing_key and not entry.exchange:
         yield "input.routing_key: found without an exchange, expected input.exchange beside it"
     for name in entry.properties:
         if contract.broker.kind == "rabbitmq" and name not in PROPERTIES:
             yield f"input.properties.{name}: there is no such text property{near(name, PROPERTIES)}"
+
+
+def _poison(contract: Contract) -> Iterator[str]:
+    for number, poison in enumerate(contract.poison):
+        where = f"poison[{number}]"
+        ways = [way for way in ("body", "body_base64", "null") if getattr(poison, way)]
+        if len(ways) > 1:
+            yield f"{where}: found {' and '.join(ways)}, expected one of body, body_base64, null"
+        if poison.null and contract.broker.kind != "kafka":
+            yield f'{where}.null: found with broker.kind "{contract.broker.kind}", expected a body'
+        try:
+            base64.b64decode(poison.body_base64, validate=True)
+        except ValueError as exc:
+            yield f"{where}.body_base64: found no base64 ({exc}), expected the bytes of a message in base64"
+        for name in poison.properties:
+            if contract.broker.kind == "rabbitmq" and name not in PROPERTIES:
+                yield f"{where}.properties.{name}: there is no such text property{near(name, PROPERTIES)}"
 
 
 def _foreign(contract: Contract) -> Iterator[str]:
@@ -101,7 +126,7 @@ def _topics(contract: Contract) -> Iterator[str]:
 
 def _placeholders(contract: Contract, key: str, text: str, known: tuple[str, ...]) -> Iterator[str]:
     for name in templates.unknown(text, known):
-        names = ", ".join(f"{{{each}NAME}}" if each.endswith(":") else f"{{{each}}}" for each in known)
+        names = ", ".join(f"{{{each}{_ARGUMENTS.get(each, 'NAME')}}}" if each.endswith(":") else f"{{{each}}}" for each in known)
         escaped = f"{{{{{name}}}}}"
         yield f"{key}: there is no placeholder {{{name}}}; known here are {names} ({escaped} is the text)"
     tables = {"topic": ("topics", tuple(contract.topics)), "http": ("services", tuple(contract.services))}
@@ -110,6 +135,8 @@ def _placeholders(contract: Contract, key: str, text: str, known: tuple[str, ...
         table, entries = tables.get(word, ("", ()))
         if argument and table and argument not in entries:
             yield f"{key}: {{{name}}} names no table of [{table}]{near(argument, entries)}"
+        if word == templates.PAD and not (argument.isdecimal() and int(argument) <= _MOST_PAD):
+            yield f"{key}: found {{{name}}}, expected a number of letters up to {_MOST_PAD}"
 
 
 def _texts(contract: Contract) -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -125,6 +152,11 @@ def _texts(contract: Contract) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     yield ("input.http", entry.http, runtime)
     for table in ("properties", "headers"):
         yield from ((f"input.{table}.{key}", text, MESSAGE) for key, text in getattr(entry, table).items())
+    for number, poison in enumerate(contract.poison):
+        yield (f"poison[{number}].body", poison.body, MESSAGE)
+        for table in ("properties", "headers"):
+            texts = getattr(poison, table).items()
+            yield from ((f"poison[{number}].{table}.{key}", text, MESSAGE) for key, text in texts)
     yield from (("observe.http", address, runtime + MESSAGE) for address in observe.http)
     yield ("observe.command", observe.command, runtime + MESSAGE)
 

@@ -1,4 +1,4 @@
-"""What a case is compared with: the clean runs of its messages, and the pace that they kept."""
+"""What is expected of a case: the pace that the calm machine kept, and what the clean runs showed."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,15 @@ from atleastonce.history import Observation
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How long this run waits for what, in seconds, from a calm machine."""
+    """How long things may take, in seconds.
+
+    `quiet`: until the system is quiet again; `deadline`: the same behind a fault, as the promises say it;
+    `settles`: how long a missing effect is awaited after quiet; `canary`: what the canary took on the calm
+    machine.
+    """
 
     quiet: float
+    deadline: float
     settles: float
     canary: float
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from atleastonce.history import History
 from atleastonce.verdict import Outcome, Tally, Verdict
 
+_OUTAGES = frozenset({"stop", "isolated"})
+_MOMENTS = {"stop": "down", "start": "up", "isolated": "cut off", "mended": "mended"}
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -48,9 +51,62 @@ class Counterexample:
         return self.judged.verdicts[self.promise]
 
 
+@dataclass(frozen=True)
+class Curve:
+    """How many messages waited in a queue while its service was down, and how they went down behind it.
+
+    `schedule` says in words what was done; `points` are (seconds, depth), each valid until the next one;
+    `moments` are (seconds, what happened to a service then).
+    """
+
+    schedule: str
+    queue: str
+    points: tuple[tuple[float, int], ...]
+    moments: tuple[tuple[float, str], ...] = ()
+
+    @property
+    def most(self) -> int:
+        """How many waited at the worst moment."""
+        return max(size for _, size in self.points)
+
+    @property
+    def drained_after(self) -> float | None:
+        """How many seconds after the last moment (else after the worst one) nothing waited any more, or None."""
+        if self.points[-1][1]:
+            return None
+        worst = next(t for t, size in self.points if size == self.most)
+        since = max((t for t, _ in self.moments), default=worst)
+        empty = self.points[-1][0]
+        for t, size in reversed(self.points):
+            if size:
+                break
+            empty = t
+        return max(empty - since, 0.0)
+
+
+def curves(history: History) -> tuple[Curve, ...]:
+    """Return the depth of each queue in which messages waited; none where no service was ever down."""
+    moments = tuple((event.t, _MOMENTS[event.event]) for event in history.events if event.event in _MOMENTS)
+    if not any(event.event in _OUTAGES for event in history.events):
+        return ()
+    points: dict[str, list[tuple[float, int]]] = {}
+    for event in history.events:
+        if event.event == "depth":
+            points.setdefault(event.queue, []).append((event.t, event.size))
+    words = history.header.schedule.describe()
+    return tuple(
+        Curve(words, queue, tuple(each), moments)
+        for queue, each in points.items()
+        if any(size for _, size in each)
+    )
+
+
 @dataclass
 class Findings:
-    """What a campaign found; `settings` are the broker's that change verdicts or speed."""
+    """What a campaign found; `settings` are the broker's that change verdicts or speed.
+
+    `curves` are those of its outages, in the order they were carried out; a report draws the steepest few.
+    """
 
     service: str
     broker: str
@@ -61,6 +117,7 @@ class Findings:
     seconds: float = 0.0
     settings: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    curves: list[Curve] = field(default_factory=list)
 
     @property
     def outcome(self) -> Outcome:

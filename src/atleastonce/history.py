@@ -28,14 +28,21 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     Protocol events (CONTRACT): ``deliver publish confirm ack nack reject return consume`` on RabbitMQ,
     ``fetch produce confirm commit join end-txn`` on Kafka, and ``response``, the broker's answer to the
     request named in `of`. The relay adds ``open`` and ``closed`` (a link, or one channel of it), and ``delays``
-    (a queue that the subject declared to keep messages for a while).
+    (a queue that the subject declared to keep messages for a while) and ``expires`` (one whose messages live for
+    `size` milliseconds).
 
-    The runner's own: ``published`` (a copy of ours; `ok` is the broker's confirm), ``start ready stop``
-    (a service), ``sprung`` and ``unsprung`` (a trap; `note` says which), ``kill cut``, ``buried`` (`ok`:
-    every link of the dead client ended in order), ``arrived`` (a copy of
-    ours lies among the outputs or dead letters), ``quiet`` (`ok`; `note` is why not), ``canary`` (`ok`: it
-    kept its time), ``late`` (an output of an earlier case), ``still`` (since when
-    nothing moved in a clean run) and ``recorder unreadable`` (our own failures).
+    The runner's own, of the schedule: ``published`` (a copy of ours; `ok` is the broker's confirm, or an
+    answer of 2xx), ``asked`` (one request of ours to an HTTP service; `size` is the status, 0 for no answer),
+    ``start ready stop`` (a service), ``exit`` (a service ended by itself and is started again), ``sprung`` and
+    ``unsprung`` (a trap; `note` says which), ``kill cut``, ``isolated`` and ``mended`` (a service; `size` links
+    were cut), ``broker-restarted``, ``unrouted`` and ``rerouted`` (a queue), ``waited``.
+
+    Of what it found: ``buried`` (`ok`: every link of the dead client ended in order), ``arrived`` (a copy of
+    ours lies among the outputs or dead letters), ``depth`` (`size` messages wait in a queue), ``health`` (the
+    health endpoint changed; `size` is the status, 0 for no answer), ``quiet`` (`ok`; `note` is why not),
+    ``canary`` (`ok`: it kept its time), ``looped`` (a copy was delivered, or a service ended by itself, more
+    often than the contract allows; the case was given up), ``late`` (an output of an earlier case), ``still``
+    (since when nothing moved in a clean run) and ``recorder unreadable`` (our own failures).
     """
 
     event: str
@@ -65,7 +72,8 @@ class Output(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     `id` is what the contract declares to make two outputs the same one, or None where it declares nothing.
     `message` is the input it belongs to, or None where that could not be told. `body` is the decoded JSON or
-    the text, with ids of this case replaced by names, so that two runs compare.
+    the text, with ids of this case replaced by names, so that two runs compare. `changed` says of a dead
+    letter what is not as it was sent: ``body``, ``header NAME``.
     """
 
     queue: str
@@ -74,6 +82,7 @@ class Output(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     body: Any = None
     headers: dict[str, Any] = {}
     key: str | None = None
+    changed: tuple[str, ...] = ()
 
 
 Moment = Literal["before", "clean-1", "clean-2", "faulty"]
@@ -96,7 +105,12 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
 
 
 class Header(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What was done, with what, on what."""
+    """What was done, with what, on what.
+
+    `declared` is what checks need of the contract: `ignore` (paths), `ends` (queues where a message is at its
+    end), `dead_letters` (the queue), `promised` (the options of each promise, durations in seconds) and `keys`
+    (of each message, what it shares with those whose order counts).
+    """
 
     format: int = FORMAT
     contract: str = ""
@@ -117,6 +131,11 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     header: Header
     events: tuple[Event, ...] = ()
     observations: tuple[Observation, ...] = ()
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the case was given up because the service got nowhere."""
+        return any(not event.ok and event.event in ("quiet", "looped") for event in self.events)
 
     def observed(self, moment: Moment) -> Observation | None:
         """Return the observation made at that moment, or None."""

@@ -1,30 +1,34 @@
-"""A lane: a namespace on the broker, a relay and a subject of its own; several run side by side."""
+"""A lane: a namespace on the broker, and the services of the contract in it, each behind a relay of its own."""
 
 import itertools
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from atleastonce import templates
-from atleastonce.casting import Cast, outputs
-from atleastonce.contract import ContractFile, Service
-from atleastonce.errors import Cancelled, ContractError, ObservationError, ServiceError
+from atleastonce.casting import Cast, dead_letters, outputs
+from atleastonce.contract import ContractFile
+from atleastonce.errors import ContractError, ObservationError
 from atleastonce.faults import FAULTS
 from atleastonce.faults.scene import Scene
 from atleastonce.history import Event, Moment, Observation
 from atleastonce.observe.http import HttpObserver
+from atleastonce.part import Part
 from atleastonce.recording import Record
 from atleastonce.relay.codec import Names, Wire
 from atleastonce.relay.link import Link
+from atleastonce.relay.loop import Loop
 from atleastonce.relay.tcp import Address, Relay
-from atleastonce.schedule import Schedule, Trap
+from atleastonce.relay.traps import Traps
+from atleastonce.schedule import Schedule, Trap, instance, is_of
 from atleastonce.subjects.process import ProcessSubject, own_environment
-from atleastonce.transports import Letter, Namespace, Subscription
+from atleastonce.transports import Envelope, Letter, Namespace, Subscription
+from atleastonce.transports.http import HttpEntry, accepted, method_and_address, refused
 
 
 @dataclass(frozen=True)
@@ -45,47 +49,53 @@ class Site:
     """Where histories are kept, one file per lane; None keeps none."""
     stop: threading.Event
     """Set when the run shall end; every wait asks."""
+    restart: Callable[[], None] | None
+    """Restarts the broker, for everybody; None where that is not ours to do."""
 
 
 class Lane:
-    """One subject behind its relay, between `open` and `close`. Used by one thread; its relay has one more."""
+    """The services behind their relays, between `open` and `close`. Used by one thread; its loop is one more."""
 
     def __init__(self, site: Site, name: str) -> None:
-        services = site.contract.contract.all_services
         self.site = site
         self.name = name
         self.contract = site.contract.contract
-        self.service_name, self.service = next(iter(services.items()))
         self.record = Record()
         self.names = Names()
+        self.traps = Traps()
         self.spoiled = False
+        self.parts: tuple[Part, ...] = ()
         # Numbers that nothing else is likely to be, so that they can be told wherever they turn up.
         self._numbers = itertools.count(1_500_000_001)
         self._observer = HttpObserver()
+        self.expires: dict[str, int] = {}
+        self._consumed: set[tuple[str, str]] = set()
         self._seen: set[tuple[str, str | None]] = set()
         self._stack = ExitStack()
+        self._entry: HttpEntry | None = None
         self.cast: Cast
 
     def open(self) -> Self:
-        """Make the namespace, start relay and subject, and wait until it is ready; raise AtLeastOnceError."""
+        """Make the namespace, start relays and services, and wait until they are ready; raise AtLeastOnceError."""
         with ExitStack() as stack:
             stack.callback(self._observer.close)
             self.namespace = stack.enter_context(self.site.namespace(self.name))
-            self.relay = stack.enter_context(self._make_relay())
-            self.relay.clock = self.record.clock
-            directory = self.site.directory(self.name)
-            (directory / "data").mkdir()
-            self.runtime = self._runtime(directory)
-            self.subject = self._make_subject(directory, self.service)
-            stack.callback(self._end_subject)
-            deadline = time.monotonic() + float(self.service.ready_within)
-            self.start()
+            self.loop = stack.enter_context(Loop(f"relays of {self.name}"))
+            self.parts = self._make_parts(stack)
+            self._open_entry(stack)
+            deadline = time.monotonic() + max(float(part.service.ready_within) for part in self.parts)
+            for part in self.parts:
+                part.spawn()
+            for part in self.parts:
+                part.await_ready()
             self._prepare(deadline)
+            consumed = {queue for queue, _ in self._consumed}
+            self.names.taps = frozenset(consumed & {*self.contract.output.queues})
             self._stack = stack.pop_all()
         return self
 
     def close(self) -> None:
-        """End the subject and the relay, and remove the namespace; a lane is closed once."""
+        """End the services and the relays, and remove the namespace; a lane is closed once."""
         self._stack.close()
 
     # -- one case
@@ -93,18 +103,31 @@ class Lane:
     def begin(self, case: str, schedule: Schedule) -> None:
         """Give the messages of a schedule their ids, and start an empty record."""
         self.cast = Cast(f"{self.name}/{case}", schedule, self.contract, self._numbers, self.names)
-        stale = [*self.namespace.outputs(), *self.namespace.dead_letters()]
+        stale = [*self.outputs(), *self.namespace.dead_letters()]
         self.record.begin()
         for letter in stale:
             self.check_in_time(letter, stale=True)
 
-    def note(self, event: str, *, ok: bool = True, note: str = "", service: str = "") -> None:
-        """Record something that the runner did or found."""
-        self.record.add(Event(event=event, t=self.record.clock(), ok=ok, note=note, service=service))
+    def arm(self, traps: tuple[Trap, ...]) -> None:
+        """Replace every trap."""
+        self.loop.call(lambda: self.traps.arm(traps))
 
-    def publish(self, message: str) -> None:
-        """Publish one more copy of a message."""
+    def unsprung(self) -> tuple[Trap, ...]:
+        """Return the traps that still wait, asked where an event and the trap behind it are one step."""
+        return self.loop.call(self.traps.unsprung)
+
+    def note(self, event: str, *, copy: str = "", **facts: Any) -> None:
+        """Record something that the runner did or found; `facts` are fields of the event."""
+        message = copy.partition("#")[0] or None
+        self.record.add(
+            Event(event=event, t=self.record.clock(), message=message, copy=copy or None, **facts)
+        )
+
+    def publish(self, message: str) -> "Pending | None":
+        """Publish one more copy of a message; return it where it has to be sent again until it is taken."""
         copy, envelope = self.cast.next_copy(message)
+        if self._entry is not None:
+            return self.ask(Pending(message, copy, envelope))
         receipt = self.namespace.publish(envelope)
         self.record.add(
             Event(
@@ -118,6 +141,21 @@ class Lane:
                 note=receipt.note,
             )
         )
+        return None
+
+    def ask(self, pending: "Pending") -> "Pending | None":
+        """Send a copy over HTTP, once; return it where the answer says neither yes nor no."""
+        assert self._entry is not None  # noqa: S101 - only what was published so is pending
+        status, note = self._entry.ask(pending.envelope)
+        facts = {"message": pending.message, "copy": pending.copy, "size": status}
+        self.record.add(Event(event="asked", t=self.record.clock(), note=note, **facts))  # type: ignore[arg-type]
+        if accepted(status):
+            self.record.add(Event(event="published", t=self.record.clock(), settles=True, **facts))  # type: ignore[arg-type]
+        elif not refused(status):
+            return pending
+        elif self.cast.messages[pending.message].poison is None:
+            self.record.add(Event(event="published", t=self.record.clock(), ok=False, note=note, **facts))  # type: ignore[arg-type]
+        return None
 
     def check_in_time(self, letter: Letter, *, stale: bool = False) -> None:
         """Note an output of an earlier case that was not seen then; one that is repeated does no harm."""
@@ -128,25 +166,33 @@ class Lane:
                 self.note("late", ok=False, note=f"an output in {letter.queue}")
             self._seen.add(mark)
 
+    def outputs(self) -> list[Letter]:
+        """Take what has come out since: from the queues, or on its way to those that a service here consumes."""
+        found = []
+        while self.names.tapped:
+            queue, body, properties = self.names.tapped.popleft()
+            fields = {key: value for key, value in dict(properties or ()).items() if value is not None}
+            headers = fields.pop("headers", None) or {}
+            found.append(Letter(queue, body, fields, headers))
+        return found + self.namespace.outputs(self.names.taps)
+
     def subscriptions(self) -> set[Subscription]:
-        """Return what the subject consumes from, and where it has messages wait, as the relay saw it."""
+        """Return what the services consume from, and where they have messages wait, as the relays saw it."""
         return {Subscription(queue, group) for queue, group in self._consumed}
 
     def snapshot(self) -> dict[str, Any]:
         """Read every observed address that has something to show; raise ObservationError."""
         seen = {}
         for template in self.contract.observe.http:
-            for label, url in self.cast.addresses(template, self.runtime).items():
+            for label, url in self.cast.addresses(template, self.parts[0].runtime).items():
                 seen[label] = self.cast.anonymous(self._observer.get(url))
         return {label: value for label, value in seen.items() if value is not None}
 
-    def observe(
-        self, moment: Moment, values: dict[str, Any] | None, found: list[Any], dead: list[Any]
-    ) -> Observation:
-        """Return an observation; `values` None means that they are read now."""
+    def observe(self, moment: Moment, found: list[Letter], dead: list[Letter]) -> Observation:
+        """Return an observation, with the letters that came out until now."""
         at = self.record.clock()
         try:
-            seen = self.snapshot() if values is None else values
+            seen = self.snapshot()
         except ObservationError as exc:
             return Observation(observed=moment, at=at, unreadable=str(exc))
         return Observation(
@@ -154,33 +200,32 @@ class Lane:
             at=at,
             values=seen,
             outputs=outputs(self.cast, found),
-            dead_letters=outputs(self.cast, dead),
+            dead_letters=dead_letters(self.cast, dead),
         )
 
-    # -- the subject
+    # -- the services
 
-    def start(self) -> None:
-        """Start the subject and wait until it is ready; raise ServiceError where it is not in time."""
-        began = time.monotonic()
-        self.note("start", service=self.service_name)
-        self.subject.start()
-        within = float(self.service.ready_within)
-        ready = self.record.await_(self._ready_or_over, within)
-        if self.site.stop.is_set():
-            raise Cancelled("the run was asked to stop")
-        if not self.subject.alive:
-            raise ServiceError(f"{self.service_name} did not get ready: {self.subject.describe_exit()}")
-        if not ready:
-            raise ServiceError(self._not_ready(within))
-        self.note("ready", service=self.service_name, note=f"after {time.monotonic() - began:.3f} s")
+    @property
+    def label(self) -> str:
+        """What the services are called in messages."""
+        return " and ".join(self.contract.all_services)
 
-    def bury(self) -> None:
-        """After a kill: wait for the process to be gone, and end its links in order."""
-        self.subject.wait(10.0)
-        self.relay.bury()
+    def of(self, service: str) -> tuple[Part, ...]:
+        """Return the instances of a service, or the one of that name."""
+        return tuple(part for part in self.parts if is_of(part.name, service))
+
+    def recent_log(self) -> str:
+        """Return the end of what the services wrote."""
+        if len(self.parts) == 1:
+            return self.parts[0].subject.recent_log()
+        return "\n".join(f"--- {part.name}\n{part.subject.recent_log()}" for part in self.parts)
+
+    def tail(self) -> str:
+        """Return the last lines of each log, for an error's text."""
+        return "\n".join(part.subject.tail() for part in self.parts)
 
     def _prepare(self, deadline: float) -> None:
-        """Check the topology that the subject declares, which may follow its being ready; raise ContractError."""
+        """Check the topology that the services declare, which may follow their being ready; raise ContractError."""
 
         def there() -> bool:
             try:
@@ -192,72 +237,111 @@ class Lane:
         if not self.record.await_(there, max(0.0, deadline - time.monotonic()), pulse=0.1):
             self.namespace.prepare()
 
-    def _end_subject(self) -> None:
-        """End the subject for good: nobody looks at what it leaves, so it need not be asked first."""
-        self.subject.kill()
-        self.subject.wait(10.0)
-
-    def _ready_or_over(self) -> bool:
-        if self.site.stop.is_set() or not self.subject.alive:
-            return True
-        if not self.relay.subscribed():
-            return False
-        if self.service.ready:
-            return self._observer.answers(templates.fill(self.service.ready, self.runtime))
-        anyone = {**self.runtime, "id": "0", "message_id": "0", "n": "0"}
-        addresses = (templates.fill(template, anyone) for template in self.contract.observe.http)
-        return all(self._observer.listens(address) for address in addresses)
-
-    def _not_ready(self, within: float) -> str:
-        ready = templates.fill(self.service.ready, self.runtime) or "the addresses of observe.http"
-        waited = ready if self.relay.subscribed() else f"its subscription and {ready}"
-        return (
-            f"{self.service_name} was not ready within {within:g} s (waited for {waited}); raise "
-            f"service.ready_within or see the end of its log:\n{self.subject.tail()}"
-        )
-
     # -- making the parts
 
-    def _make_relay(self) -> Relay:
-        self._consumed: set[tuple[str, str]] = set()
-        return Relay(
+    def _make_parts(self, stack: ExitStack) -> tuple[Part, ...]:
+        """Make every instance of every service, with its relay, not started yet."""
+        services = self.contract.all_services
+        ports = {name: [_free_port() for _ in range(each.instances)] for name, each in services.items()}
+        addresses = {f"http:{name}": f"http://127.0.0.1:{found[0]}" for name, found in ports.items()}
+        directory = self.site.directory(self.name)
+        return tuple(
+            self._make_part(service, number, {**addresses, "port": str(port)}, directory, stack)
+            for service, found in ports.items()
+            for number, port in enumerate(found, start=1)
+        )
+
+    def _make_part(
+        self, service_name: str, number: int, known: dict[str, str], directory: Path, stack: ExitStack
+    ) -> Part:
+        service = self.contract.all_services[service_name]
+        name = instance(service_name, number, service.instances)
+        made: list[Part] = []  # the relay asks for it, which is made before it
+
+        def strike(trap: Trap, link: Link) -> None:
+            FAULTS[trap.do].strike(Scene(link, made[0].kill, made[0].terminate))
+
+        relay = Relay(
+            self.loop,
             self.site.upstream,
-            self.service_name,
+            name,
             lambda address_for: self.site.wire(self.names, address_for),
             self._recorded,
-            self._strike,
+            strike,
+            self.traps,
         )
+        stack.enter_context(relay)
+        relay.clock = self.record.clock
+        data = directory / "data" / service_name
+        data.mkdir(parents=True, exist_ok=True)
+        runtime = {
+            **self.namespace.placeholders(*relay.address),
+            **known,
+            "data_dir": str(data),
+            "instance": str(number),
+        }
+        filled = {key: templates.fill(text, runtime) for key, text in service.env.items()}
+        subject = ProcessSubject(
+            name,
+            templates.fill(service.command, runtime),
+            {**self.site.environment(own_environment()), **filled},
+            directory / f"{name}.log",
+            self.site.contract.path.resolve().parent,
+        )
+        made.append(
+            Part(
+                name=name,
+                service_name=service_name,
+                service=service,
+                relay=relay,
+                subject=subject,
+                runtime=runtime,
+                record=self.record,
+                observer=self._observer,
+                listens=tuple(self._addresses(service_name, runtime)),
+                must_subscribe=not self._is_entry(service_name),
+                cancelled=self.site.stop.is_set,
+            )
+        )
+        stack.callback(made[0].end)
+        return made[0]
+
+    def _is_entry(self, service_name: str) -> bool:
+        """Tell whether messages reach this service over HTTP, so that it need not consume anything."""
+        return bool(self.contract.input.http) and service_name == next(iter(self.contract.all_services))
+
+    def _addresses(self, service_name: str, runtime: Mapping[str, str]) -> Iterator[str]:
+        """Yield the addresses where a service must listen to be ready: those that we shall use."""
+        anyone = {**runtime, "id": "0", "message_id": "0", "n": "0"}
+        if service_name != next(iter(self.contract.all_services)):
+            return
+        for template in self.contract.observe.http:
+            if not any(name.startswith("http:") for name in templates.placeholders(template)):
+                yield templates.fill(template, anyone)
+        if self.contract.input.http:
+            yield templates.fill(method_and_address(self.contract.input.http)[1], anyone)
+
+    def _open_entry(self, stack: ExitStack) -> None:
+        if self.contract.input.http:
+            method, address = method_and_address(self.contract.input.http)
+            self._entry = HttpEntry(method, templates.fill(address, self.parts[0].runtime))
+            stack.callback(self._entry.close)
 
     def _recorded(self, event: Event) -> None:
         if event.event in ("consume", "delays"):
             self._consumed.add((event.queue, event.group))
+        elif event.event == "expires":
+            self.expires[event.queue] = event.size
         self.record.add(event)
 
-    def _strike(self, trap: Trap, link: Link) -> None:
-        FAULTS[trap.do].strike(Scene(link=link, kill_service=self._kill))
 
-    def _kill(self) -> None:
-        self.subject.kill()
-        self.relay.absorb()
-        self.record.add(Event(event="kill", t=self.record.clock(), service=self.service_name))
+@dataclass(frozen=True)
+class Pending:
+    """A copy that nobody has said yes or no to: it is sent again, with the same idempotency key."""
 
-    def _make_subject(self, directory: Path, service: Service) -> ProcessSubject:
-        filled = {key: templates.fill(text, self.runtime) for key, text in service.env.items()}
-        return ProcessSubject(
-            self.service_name,
-            templates.fill(service.command, self.runtime),
-            {**self.site.environment(own_environment()), **filled},
-            directory / f"{self.service_name}.log",
-            self.site.contract.path.resolve().parent,
-        )
-
-    def _runtime(self, directory: Path) -> dict[str, str]:
-        return {
-            **self.namespace.placeholders(*self.relay.address),
-            "port": str(_free_port()),
-            "data_dir": str(directory / "data"),
-            "instance": "1",
-        }
+    message: str
+    copy: str
+    envelope: Envelope
 
 
 def _free_port() -> int:

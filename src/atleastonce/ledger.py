@@ -1,11 +1,14 @@
 """The ledger keeps, copy by copy, what became of each input: waiting, in the subject's hands, or settled.
 
 It is fed the events of one case in order, by the runner while the case runs and by the checks afterwards. A
-copy that the subject publishes again (to retry it) opens a new entry of its own.
+copy that the subject publishes again (to retry it) opens a new entry of its own, and so does what one service
+of a chain hands on to the next.
 """
 
 from collections import Counter
 from collections.abc import Iterable
+
+import msgspec
 
 from atleastonce.history import Event
 
@@ -14,21 +17,24 @@ class Ledger:
     """What became of every confirmed copy.
 
     `ends` are the queues where a message is at its end (outputs, dead letters): a copy that the subject
-    publishes there is not owed anything more.
+    publishes there is not owed anything more. `between` are those by which one service of a chain hands a
+    message on to another: what it hands on is owed as a copy of its own, called by queue and message.
     """
 
-    def __init__(self, ends: Iterable[str] = ()) -> None:
+    def __init__(self, ends: Iterable[str] = (), between: Iterable[str] = ()) -> None:
         self._ends = frozenset(ends)
+        self._between = frozenset(between)
+        self._ended: set[str] = set()
         self._owed: Counter[str] = Counter()
         self._settled: Counter[str] = Counter()
         self._in_hand: dict[tuple[str, int, int, int], str | None] = {}
-        self._unconfirmed: set[tuple[str, int, int, int]] = set()
+        self._unconfirmed: dict[tuple[str, int, int, int], Event] = {}
         self.delivered: Counter[str] = Counter()
 
     def feed(self, events: Iterable[Event]) -> None:
         """Take the next events."""
         for event in events:
-            self._take(event)
+            self._take(self._named(event))
 
     def unsettled(self) -> tuple[str, ...]:
         """Return the confirmed copies that nothing has settled for good, and those in hand on a live link."""
@@ -50,11 +56,20 @@ class Ledger:
         """Return how often any copy of this message was handed to the subject."""
         return sum(n for copy, n in self.delivered.items() if copy.partition("#")[0] == message)
 
+    def _named(self, event: Event) -> Event:
+        """Give what is handed on from service to service the name of a copy."""
+        if event.copy or not event.message or event.queue not in self._between:
+            return event
+        return msgspec.structs.replace(event, copy=f"{event.queue}:{event.message}")
+
     def _take(self, event: Event) -> None:
         place = (event.service, event.link, event.channel, event.tag)
         match event.event:
             case "published" if event.ok and event.copy:
                 self._owed[event.copy] += 1
+                self._settle(event)
+            case "asked" if event.copy:
+                self.delivered[event.copy] += 1
             case "deliver" | "fetch":
                 self._delivered(event, place)
             case "ack" | "nack" | "reject" | "response":
@@ -63,14 +78,18 @@ class Ledger:
             case "publish" | "produce" if event.side == "subject":
                 self._owe(event, 1)
                 if event.tag:
-                    self._unconfirmed.add(place)
+                    self._unconfirmed[place] = event
             case "arrived":
                 self._arrived(event)
             case "return":
                 self._owe(event, -1)
             case "confirm":
-                self._unconfirmed.discard(place)
+                self._unconfirmed.pop(place, None)
                 self._owe(event, 0 if event.ok else -1)
+            case "kill" | "stop" | "exit":
+                self._ended.add(event.service)
+            case "start":
+                self._ended.discard(event.service)
             case "closed":
                 self._given_back(event)
 
@@ -109,4 +128,9 @@ class Ledger:
             return same_link and event.channel in (0, place[2])
 
         self._in_hand = {place: copy for place, copy in self._in_hand.items() if not over(place)}
-        self._unconfirmed = {place for place in self._unconfirmed if not over(place)}
+        for place in [place for place in self._unconfirmed if over(place)]:
+            lost = self._unconfirmed.pop(place)
+            # Of a client that has ended, the broker took all that it had sent (its link was buried). Of a link
+            # that broke, nobody knows whether it did: what arrived is owed again once it is delivered.
+            if event.service not in self._ended:
+                self._owe(lost, -1)

@@ -6,26 +6,26 @@ awaited for `settles` before the last snapshot stands (DESIGN section 4, rules 4
 
 import time
 from importlib import metadata
+from typing import Any
 
 import msgspec
 
-from atleastonce import canary, effects
-from atleastonce.casting import outputs
+from atleastonce import effects
+from atleastonce.actions import Actor
 from atleastonce.effects import Changes
-from atleastonce.errors import Cancelled, ContractError, ServiceError, TransportError
+from atleastonce.errors import ContractError, ServiceError, TransportError
 from atleastonce.expectation import Expectation, Pace
-from atleastonce.faults import FAULTS
 from atleastonce.history import Event, Header, History, Moment, Observation
 from atleastonce.lane import Lane
-from atleastonce.ledger import Ledger
-from atleastonce.schedule import SENTINEL, Schedule, Trap
-from atleastonce.transports import Letter
+from atleastonce.promises import Within
+from atleastonce.schedule import SENTINEL, Schedule
+from atleastonce.standing import Looped, Standing
 
 _STILL_PULSE = 0.05
 _STIRS = 10.0
 """How long a clean run that does not stand still, or shows no output, is watched, in seconds."""
 _PATIENCE = 3
-"""How many times a missing effect is awaited where the canary is late, too, before it stays unknown."""
+"""How many times something missing is awaited where the canary is late, too, before it stays unknown."""
 
 
 def run(lane: Lane, case: str, schedule: Schedule, expected: Expectation) -> History:
@@ -44,8 +44,8 @@ def run_clean(
         reasons = [o.unreadable for o in (before, after) if o is not None and o.unreadable]
         reasons += [f"{event.event}: {event.note}" for event in failures]
         raise ServiceError(
-            f"a clean run of {lane.service_name} failed ({'; '.join(reasons) or 'nothing was observed'}); "
-            f"without one, nothing can be judged. The end of its log:\n{lane.subject.tail()}"
+            f"a clean run of {lane.label} failed ({'; '.join(reasons) or 'nothing was observed'}); "
+            f"without one, nothing can be judged. The end of its log:\n{lane.tail()}"
         )
     if moment == "clean-1" and (output := lane.contract.output) and (output.queues or output.topics):
         named = ", ".join((*output.queues, *output.topics))
@@ -69,140 +69,81 @@ class _Case:
         self._schedule = schedule
         self._pace = pace
         self._expected = expected
-        self._ends = lane.namespace.ends()
-        self._ledger = Ledger(self._ends)
-        self._read = 0
-        self._letters: list[Letter] = []
-        self._dead: list[Letter] = []
+        self._standing = Standing(lane, schedule)
+        self._actor = Actor(lane, schedule, pace, self._standing)
 
     def carried_out(self) -> History:
         lane = self._lane
         lane.begin(self._case, self._schedule)
-        observations: list[Observation] = []
+        observations = [lane.observe("before", [], [])]
+        self._before = observations[0].values
         try:
-            observations.append(lane.observe("before", None, [], []))
-            self._before = observations[0].values
-            lane.relay.call(lambda: lane.relay.traps.arm(self._schedule.traps))
-            if self._act() and self._quiet():
-                observations.append(self._observed())
+            lane.arm(self._schedule.traps)
+            if self._actor.act():
+                quiet = self._quiet()
+                observations.append(self._observed() if quiet else self._standing.look())
+        except Looped as exc:
+            self._actor.canary_kept_its_time()
+            lane.note("looped", ok=False, note=str(exc), service=exc.service, copy=exc.copy)
+            observations += self._last_look()
         except TransportError as exc:
             lane.note("recorder", ok=False, note=str(exc))
         except ServiceError as exc:
-            lane.note("ready", ok=False, note=str(exc), service=lane.service_name)
-        lane.relay.call(lambda: lane.relay.traps.arm(()))
-        if lane.relay.failure is not None:
-            lane.note("recorder", ok=False, note=repr(lane.relay.failure))
+            lane.note("ready", ok=False, note=str(exc), service=lane.label)
+        lane.arm(())
+        if lane.loop.failure is not None:
+            lane.note("recorder", ok=False, note=repr(lane.loop.failure))
         events = lane.record.events()
-        lane.spoiled = lane.spoiled or any(not event.ok for event in events)
+        lane.spoiled = lane.spoiled or any(not event.ok or event.event == "exit" for event in events)
         return self._history(events, observations)
 
-    # -- actions
-
-    def _act(self) -> bool:
-        """Do every action and publish the sentinel; say whether every trap sprang."""
-        for action in self._schedule.actions:
-            self._go_on()
-            if action.verb == "publish":
-                self._lane.publish(action.target)
-            elif action.verb == "start":
-                if not self._start():
-                    return False
-            else:
-                self._lane.subject.stop()
-                self._lane.note("stop", service=action.target)
-                self._lane.bury()
-        if not self._sprung(self._schedule.traps):
-            return False
-        if not self._lane.subject.alive:
-            self._lane.note(
-                "ready", ok=False, note=self._lane.subject.describe_exit(), service=self._lane.service_name
-            )
-            return False
-        if SENTINEL not in self._schedule.published:
-            self._lane.publish(SENTINEL)
-        return True
-
-    def _start(self) -> bool:
-        deadly = tuple(trap for trap in self._schedule.traps if FAULTS[trap.do].ends_service)
-        if not self._sprung(deadly):
-            return False
-        if deadly or not self._lane.subject.alive:
-            self._lane.bury()
-            self._lane.start()
-        return True
-
-    def _sprung(self, traps: tuple[Trap, ...]) -> bool:
-        """Wait until these traps have sprung; note the first that did not before all was settled."""
-        relay, record = self._lane.relay, self._lane.record
-
-        def over() -> bool:
-            self._go_on()
-            if not {*traps} & {*relay.traps.unsprung()} or not self._lane.subject.alive:
-                return True
-            # A service that acknowledges first may still be at work when all is settled.
-            return record.idle() > self._pace.settles and self._settled()
-
-        if traps:
-            record.await_(over, self._pace.quiet)
-            # Asked on the relay's thread: there, an event and the trap that waited behind it are one step.
-            for trap in relay.call(relay.traps.unsprung):
-                if trap in traps:
-                    self._lane.note("unsprung", ok=False, note=trap.describe())
-                    return False
-        return True
+    def _last_look(self) -> list[Observation]:
+        """Observe what a case that was given up has left, where that can be seen."""
+        try:
+            return [self._standing.look()]
+        except TransportError:
+            return []
 
     # -- quiet
 
     def _quiet(self) -> bool:
-        """Wait until the system is quiet as a fact, and note it or the reason why not."""
-        lane = self._lane
+        """Wait until the system is quiet as a fact, and note it or the reason why not.
 
-        def over() -> bool:
-            self._go_on()
-            return not lane.subject.alive or (self._settled() and self._sentinel_shown())
-
-        reached = lane.record.await_(over, self._pace.quiet)
-        if reached and lane.subject.alive:
-            lane.note("quiet")
-            return True
-        lane.note("quiet", ok=False, note=self._why_not_quiet())
+        A deadline that passes while the canary is late says nothing: it is awaited again.
+        """
+        lane, limit = self._lane, self._limit()
+        waited = 0.0
+        for _ in range(_PATIENCE):
+            if lane.record.await_(self._is_quiet, limit):
+                lane.note("quiet")
+                return True
+            waited += limit
+            if self._actor.canary_kept_its_time():
+                break
+        lane.note("quiet", ok=False, note=self._standing.why_not_quiet(waited, self._wanted))
         return False
 
-    def _settled(self) -> bool:
-        """Tell whether every confirmed copy was settled by something that passed, and nothing waits."""
-        self._read_record()
-        if self._ledger.passed_on:
-            self._collect()
-            self._read_record()
-        if self._ledger.unsettled() or self._ledger.unconfirmed:
-            return False
-        return not self._lane.namespace.depth(self._lane.subscriptions())
+    def _is_quiet(self) -> bool:
+        self._actor.go_on()
+        if self._draining:
+            self._standing.note_depths()
+        return self._actor.all_taken() and self._standing.settled() and self._standing.shown(self._wanted)
 
-    def _sentinel_shown(self) -> bool:
-        self._collect()
+    def _limit(self) -> float:
+        """Return how long quiet is awaited: behind a fault, as the promises say."""
+        calm = not self._schedule.traps and all(a.verb == "publish" for a in self._schedule.actions)
+        return self._pace.quiet if calm else self._pace.deadline
+
+    @property
+    def _draining(self) -> bool:
+        return any(action.verb == "stop" for action in self._schedule.actions)
+
+    @property
+    def _wanted(self) -> int:
+        """How many outputs of the sentinel a clean run shows."""
         if self._expected is None:
-            return True
-        wanted = sum(output.message == SENTINEL for output in self._expected.first.outputs)
-        shown = outputs(self._lane.cast, self._letters)
-        return sum(output.message == SENTINEL for output in shown) >= wanted
-
-    def _why_not_quiet(self) -> str:
-        if not self._lane.subject.alive:
-            return self._lane.subject.describe_exit()
-        unsettled = self._ledger.unsettled()
-        if unsettled:
-            return f"after {self._pace.quiet:g} s, not settled: {', '.join(unsettled)}"
-        if self._ledger.unconfirmed:
-            return f"after {self._pace.quiet:g} s, {self._ledger.unconfirmed} publications were not confirmed"
-        depth = self._lane.namespace.depth(self._lane.subscriptions())
-        return f"after {self._pace.quiet:g} s, {depth} messages wait and the sentinel's effect is " + (
-            "shown" if self._sentinel_shown() else "not shown"
-        )
-
-    def _read_record(self) -> None:
-        fresh = self._lane.record.since(self._read)
-        self._read += len(fresh)
-        self._ledger.feed(fresh)
+            return 0
+        return sum(output.message == SENTINEL for output in self._expected.first.outputs)
 
     # -- the last snapshot
 
@@ -210,18 +151,17 @@ class _Case:
         """Observe now; where something is missing, or nothing is known to expect, wait for `settles` first."""
         if self._expected is None:
             return self._when_still()
-        seen = self._look()
+        seen = self._standing.look()
         for _ in range(_PATIENCE):
             deadline = time.monotonic() + self._pace.settles
             while self._short(seen) and time.monotonic() < deadline:
-                self._go_on()
-                self._lane.record.wait(self._read, _STILL_PULSE)
-                self._read_record()
-                seen = self._look()
+                self._actor.go_on()
+                self._standing.wait(_STILL_PULSE)
+                seen = self._standing.look()
             if not self._short(seen):
                 break
-            in_time = self._canary_kept_its_time()
-            seen = self._look()
+            in_time = self._actor.canary_kept_its_time()
+            seen = self._standing.look()
             if in_time:
                 break
         # What is missing may still come, and would then look like a surplus of the next case.
@@ -234,17 +174,16 @@ class _Case:
         What never stands still (a clock) is given up on after a while: the other clean run will differ there.
         Where outputs are declared and none has come, the first is awaited longer.
         """
-        seen = self._look()
+        seen = self._standing.look()
         began = since = time.monotonic()
         moved = self._lane.record.clock()
         patience = max(_STIRS, 5 * self._pace.settles)
         while (now := time.monotonic()) - began < patience and (
             now - since < self._pace.settles or self._nothing_out(seen)
         ):
-            self._go_on()
-            self._lane.record.wait(self._read, _STILL_PULSE)
-            self._read_record()
-            later = self._look()
+            self._actor.go_on()
+            self._standing.wait(_STILL_PULSE)
+            later = self._standing.look()
             if self._moved(seen, later):
                 since = time.monotonic()
                 moved = self._lane.record.clock()
@@ -264,28 +203,13 @@ class _Case:
             (one.outputs, one.dead_letters) != (other.outputs, other.dead_letters)
         )
 
-    def _look(self) -> Observation:
-        self._collect()
-        return self._lane.observe("faulty", None, self._letters, self._dead)
-
-    def _collect(self) -> None:
-        """Take what has come out, and note copies of ours among it: nothing more will become of them."""
-        letters, dead = self._lane.namespace.outputs(), self._lane.namespace.dead_letters()
-        self._letters += letters
-        self._dead += dead
-        for letter in (*letters, *dead):
-            self._lane.check_in_time(letter)
-            message, copy = self._lane.cast.copy_again(letter)
-            if copy is not None:
-                at = self._lane.record.clock()
-                self._lane.record.add(
-                    Event(event="arrived", t=at, message=message, copy=copy, queue=letter.queue)
-                )
-
     def _short(self, seen: Observation) -> bool:
-        """Tell whether something that a clean run shows is not there (yet)."""
+        """Tell whether something that a clean run shows, or a poison's dead letter, is not there (yet)."""
         assert self._expected is not None  # noqa: S101 - clean runs wait for stillness instead
         if seen.unreadable:
+            return True
+        letters = {letter.message for letter in seen.dead_letters}
+        if self._lane.contract.output.dead_letters and not letters >= {*self._schedule.poisons}:
             return True
         if self._expected.unstable:
             return False  # nothing that could be awaited would prove anything
@@ -294,19 +218,7 @@ class _Case:
         )
         return any(difference.kind != "surplus" for difference in differences)
 
-    def _canary_kept_its_time(self) -> bool:
-        """Let a process of our own go through the same broker on the same machine, and note whether it was late."""
-        allowed = canary.ALLOWED * self._pace.canary + canary.GRACE
-        took = canary.measure(self._lane.site.canary, self._lane.site.environment({}), within=allowed)
-        found = "not back in time" if took is None else f"took {took:.2f} s"
-        self._lane.note("canary", ok=took is not None, note=f"{found}, allowed {allowed:.2f} s")
-        return took is not None
-
     # -- the rest
-
-    def _go_on(self) -> None:
-        if self._lane.site.stop.is_set():
-            raise Cancelled("the run was asked to stop")
 
     def _history(self, events: tuple[Event, ...], observations: list[Observation]) -> History:
         lane = self._lane
@@ -322,9 +234,28 @@ class _Case:
                 broker=lane.contract.broker.kind,
                 settings=dict(lane.site.settings),
                 versions={"atleastonce": metadata.version("atleastonce")},
-                services=(lane.service_name,),
-                declared={"ignore": list(lane.contract.observe.ignore), "ends": list(self._ends)},
+                services=tuple(lane.contract.all_services),
+                declared=self._declared(),
             ),
             events=events,
             observations=(*before, *clean, *rest),
         )
+
+    def _declared(self) -> dict[str, Any]:
+        """Return what checks need of the contract (`history.Header`)."""
+        contract = self._lane.contract
+        promised = {
+            name: msgspec.to_builtins(options, enc_hook=float) for name, options in contract.promised.items()
+        }
+        for name, options in contract.promised.items():
+            if isinstance(options, Within) and options.within is None:
+                promised[name]["within"] = self._pace.deadline
+        return {
+            "ignore": list(contract.observe.ignore),
+            "ends": list(self._standing.ends),
+            "between": list(self._standing.between),
+            "dead_letters": contract.output.dead_letters,
+            "promised": promised,
+            "keys": self._lane.cast.keys(),
+            "expires": dict(self._lane.expires),
+        }

@@ -6,14 +6,15 @@ the relay for a protocol event of one message, then lets a fault strike.
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
+from atleastonce.durations import Duration
 from atleastonce.errors import UsageError
 
 When = Literal["before", "after"]
-Verb = Literal["publish", "start", "stop"]
+Verb = Literal["publish", "start", "stop", "cut", "isolate", "mend", "restart", "unroute", "reroute", "wait"]
 
 FORMAT = 1
 EVENTS = (
@@ -27,10 +28,14 @@ SENTINEL = "sentinel"
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One message to send: `id` is its name for people, `body` the text with placeholders still in it."""
+    """One message to send: `id` is its name for people, `body` the text with placeholders still in it.
+
+    `poison` is the number of a kind of poison of the contract, which then says what the body is.
+    """
 
     id: str = ""
     body: str = ""
+    poison: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
 class Action(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
@@ -38,26 +43,40 @@ class Action(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 
     `publish`: one more copy of that message, and wait for the broker's confirm. `start`: once the traps that
     end that service have sprung and its links are buried, start it again. `stop`: SIGTERM, and wait.
+    `cut`: reset every link of that service. `isolate`: the same, and refuse new ones until `mend`; both wait
+    until the health endpoint of the service says so, where it has one. `restart`: the broker, which is its only
+    target. `unroute`: delete that queue with its bindings, until `reroute` makes it again. `wait`: let that
+    much time pass, where time itself is the fault (a message that expires).
     """
 
     publish: str | None = None
     start: str | None = None
     stop: str | None = None
+    cut: str | None = None
+    isolate: str | None = None
+    mend: str | None = None
+    restart: Literal["broker"] | None = None
+    unroute: str | None = None
+    reroute: str | None = None
+    wait: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse an action that does nothing, or two things."""
-        if sum(value is not None for value in (self.publish, self.start, self.stop)) != 1:
-            raise ValueError("an action has exactly one of publish, start, stop")
+        if sum(getattr(self, verb) is not None for verb in get_args(Verb)) != 1:
+            raise ValueError(f"an action has exactly one of {', '.join(get_args(Verb))}")
+        if self.wait is not None:
+            Duration.parse(self.wait)
 
     @property
     def verb(self) -> Verb:
         """What is done."""
-        return "publish" if self.publish is not None else "start" if self.start is not None else "stop"
+        verbs: tuple[Verb, ...] = get_args(Verb)
+        return next(verb for verb in verbs if getattr(self, verb) is not None)
 
     @property
     def target(self) -> str:
-        """The message or service it is done to."""
-        return self.publish or self.start or self.stop or ""
+        """The message, service, queue or length of time that it is about."""
+        return str(getattr(self, self.verb))
 
     def describe(self) -> str:
         """Say the action in words."""
@@ -104,10 +123,38 @@ class Schedule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
         """The messages that are published at all, in the order of their first publication."""
         return tuple(dict.fromkeys(a.target for a in self.actions if a.verb == "publish"))
 
+    @property
+    def poisons(self) -> tuple[str, ...]:
+        """The messages among them that are poison."""
+        kinds = {name: message.poison for name, message in self.messages.items()}
+        return tuple(name for name in self.published if kinds.get(name) is not None)
+
+    @property
+    def restarts_broker(self) -> bool:
+        """Whether it disturbs whoever uses the same broker."""
+        return any(action.verb == "restart" for action in self.actions)
+
+    @property
+    def innocents(self) -> tuple[str, ...]:
+        """The messages among them that are not."""
+        poisons = self.poisons
+        return tuple(name for name in self.published if name not in poisons)
+
     def describe(self) -> str:
         """Say the schedule in one line: actions in order, traps after them."""
         steps: tuple[Action | Trap, ...] = (*self.actions, *self.traps)
         return "; ".join(step.describe() for step in steps)
+
+
+def instance(service: str, number: int, of: int) -> str:
+    """Return the name of one instance of a service; the only one is called like the service."""
+    return service if of == 1 else f"{service}-{number}"
+
+
+def is_of(name: str, service: str) -> bool:
+    """Tell whether a name is that of a service, or of one instance of it."""
+    stem, _, number = name.rpartition("-")
+    return name == service or (stem == service and number.isdecimal())
 
 
 def publish(*names: str) -> tuple[Action, ...]:

@@ -18,16 +18,17 @@ def refuse(contract: Contract) -> None:
 
 def _beyond(contract: Contract) -> Iterator[str]:
     services = contract.all_services
-    if len(services) > 1:
-        yield f"services: found a chain of {len(services)} ({', '.join(services)}), expected one service"
+    if contract.broker.kind == "kafka":
+        if len(services) > 1:
+            yield f"services: found a chain of {len(services)} ({', '.join(services)}) on Kafka, expected one service"
+        for name, service in services.items():
+            if service.instances != 1:
+                where = "service" if contract.service else f"services.{name}"
+                yield f"{where}.instances: found {service.instances} on Kafka, expected 1"
     for name, service in services.items():
-        where = "service" if contract.service else f"services.{name}"
         if service.image:
+            where = "service" if contract.service else f"services.{name}"
             yield f"{where}.image: found a container image, expected a command"
-        if service.instances != 1:
-            yield f"{where}.instances: found {service.instances}, expected 1"
-    if contract.input.http:
-        yield "input.http: found an address to send messages to, expected a queue, an exchange or a topic"
     for key in ("command", "sql"):
         if getattr(contract.observe, key):
             yield f"observe.{key}: found a way to observe that is not HTTP, expected observe.http"

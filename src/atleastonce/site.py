@@ -53,6 +53,7 @@ def laid_out(
             settings={**broker.settings, "version": broker.version, **kind.settings},
             histories=histories,
             stop=stop,
+            restart=None if broker.provider == "external" else broker.restart,
         )
 
 

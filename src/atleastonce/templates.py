@@ -1,12 +1,13 @@
 """Placeholders in the texts of a contract: ``{name}`` and ``{name:ARG}``.
 
 A name is lower-case letters and ``_``. Every other brace is text, so JSON needs no escaping; ``{{id}}`` is the
-text ``{id}``.
+text ``{id}``. ``{pad:70000}`` is that many letters ``x``: a message too large need not be written out.
 """
 
 import re
 from collections.abc import Collection, Iterator, Mapping
 
+PAD = "pad"
 _PLACEHOLDER = re.compile(r"\{\{(?P<text>[a-z_]+(?::[\w.-]+)?)\}\}|\{(?P<name>[a-z_]+(?::[\w.-]+)?)\}")
 
 
@@ -28,4 +29,9 @@ def unknown(template: str, known: Collection[str]) -> list[str]:
 
 def fill(template: str, values: Mapping[str, str]) -> str:
     """Put values in place of placeholders; raise KeyError for one that has no value."""
-    return _PLACEHOLDER.sub(lambda m: "{" + m["text"] + "}" if m["text"] else values[m["name"]], template)
+
+    def value(name: str) -> str:
+        word, _, argument = name.partition(":")
+        return "x" * int(argument) if word == PAD else values[name]
+
+    return _PLACEHOLDER.sub(lambda m: "{" + m["text"] + "}" if m["text"] else value(m["name"]), template)

@@ -17,6 +17,7 @@ from atleastonce.expectation import Expectation, Pace
 from atleastonce.findings import Judged
 from atleastonce.history import History, append
 from atleastonce.lane import Lane, Site
+from atleastonce.promises import Within
 from atleastonce.runner import run, run_clean
 from atleastonce.schedule import SENTINEL, Action, Schedule, publish
 
@@ -47,6 +48,10 @@ class Workshop:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close_lanes()
+
+    def close_lanes(self) -> None:
+        """Close every lane that is not lent."""
         while not self._free.empty():
             self._free.get_nowait().close()
 
@@ -62,7 +67,7 @@ class Workshop:
             history = run(lane, f"case-{next(self._cases)}", schedule, expected)
             if self._site.histories is not None:
                 append(history, self._site.histories / f"{lane.name}.jsonl")
-            log = lane.subject.recent_log()
+            log = lane.recent_log()
         verdicts = {promise: judge(history, promise) for promise in self._contract.promised}
         return Judged(history=history, verdicts=verdicts, lane=lane.name, log=log)
 
@@ -84,7 +89,7 @@ class Workshop:
         except BaseException:
             lane.close()
             raise
-        if lane.spoiled or lane.service.reset == "restart":
+        if lane.spoiled or any(part.service.reset == "restart" for part in lane.parts):
             lane.close()
         else:
             self._free.put(lane)
@@ -92,7 +97,7 @@ class Workshop:
     # -- clean runs
 
     def _expectation(self, lane: Lane, schedule: Schedule) -> Expectation:
-        key = tuple(sorted(schedule.published))
+        key = tuple(sorted(schedule.innocents))
         with self._lock:
             if key not in self._expected:
                 self._expect(lane, msgspec.structs.replace(schedule, actions=publish(*key), traps=()))
@@ -107,6 +112,7 @@ class Workshop:
         settles = self._contract.observe.settles
         pace = Pace(
             quiet=_QUIET[self._contract.broker.kind],
+            deadline=self._deadline(),
             settles=float(settles or _LEAST_SETTLES),
             canary=self._calm_canary(),
         )
@@ -114,14 +120,21 @@ class Workshop:
         if settles is None:
             calm = max(_LEAST_SETTLES, _CALM_TIMES * _latency(history), 2 * _stillness(history))
             pace = msgspec.structs.replace(pace, settles=calm)
-        restart = (Action(stop=lane.service_name), Action(start=lane.service_name))
+        names = tuple(self._contract.all_services)
+        restart = (*(Action(stop=name) for name in names), *(Action(start=name) for name in names))
         reverse = (*restart, *publish(SENTINEL), *schedule.actions[::-1])
         other = msgspec.structs.replace(schedule, actions=reverse)
         second, _ = run_clean(lane, f"clean-{next(self._cases)}", other, pace, "clean-2")
-        self._expected[tuple(sorted(schedule.published))] = Expectation(
+        self._expected[tuple(sorted(schedule.innocents))] = Expectation(
             first, second, pace, bool(effects.unstable(first, second, self._contract.observe.ignore))
         )
         return history
+
+    def _deadline(self) -> float:
+        """Return how long quiet is awaited behind a fault: the shortest time that a promise names."""
+        promised = self._contract.promised.values()
+        named = (float(each.within) for each in promised if isinstance(each, Within) and each.within)
+        return min(named, default=_QUIET[self._contract.broker.kind])
 
     def _calm_canary(self) -> float:
         """Return the seconds that the canary takes on the calm machine, measured once."""

@@ -1,15 +1,23 @@
 """The tables, and how a database is opened: the same on SQLite and PostgreSQL."""
 
-import contextlib
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 METADATA = sa.MetaData()
+
+# No two services have a table of one name with different contents, so that they may share a database.
+
+# How often work was begun on a message that was delivered more than once.
+ATTEMPTS = sa.Table(
+    "attempts",
+    METADATA,
+    sa.Column("message_id", sa.Text, primary_key=True),
+    sa.Column("begun", sa.Integer, nullable=False),
+)
 
 INBOX = sa.Table(
     "inbox",
@@ -49,7 +57,38 @@ OUTBOX = sa.Table(
     sa.Column("published", sa.Boolean, nullable=False, index=True),
 )
 
-# How long a writer on SQLite waits for another, in milliseconds. Well below the broker's heartbeat, since a
+# What notification has handled, and what it sent.
+NOTIFICATION_INBOX = sa.Table(
+    "notification_inbox",
+    METADATA,
+    sa.Column("message_id", sa.Text, primary_key=True),
+)
+
+NOTIFICATIONS = sa.Table(
+    "notifications",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("order_id", sa.Text, nullable=False, index=True),
+    sa.Column("user_id", sa.Text, nullable=False, index=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("items", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+# What order accepted, and the message that it became; `key` is the caller's idempotency key.
+ORDERS = sa.Table(
+    "orders",
+    METADATA,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("order_id", sa.Text, nullable=False, unique=True),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("items", sa.Text, nullable=False),
+    sa.Column("message_id", sa.Text, nullable=False, unique=True),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("confirmed", sa.Boolean, nullable=False),
+)
+
+# How long a writer waits for another, in milliseconds. Well below the broker's heartbeat, since a
 # consumer that waits here answers none.
 LOCK_WAIT = 2000
 
@@ -57,8 +96,8 @@ LOCK_WAIT = 2000
 MAKING_TABLES = 20260217
 
 
-def open_engine(url: str, opening_stock: Mapping[str, int]) -> sa.Engine:
-    """Open the database; where it is new, make its tables and fill the stock.
+def open_engine(url: str, tables: Sequence[sa.Table]) -> sa.Engine:
+    """Open the database; where it is new, make these tables.
 
     Safe where several instances do it at once. Raises SQLAlchemy's `OperationalError` where the database is
     locked or away: try again.
@@ -66,19 +105,23 @@ def open_engine(url: str, opening_stock: Mapping[str, int]) -> sa.Engine:
     engine = sa.create_engine(url)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _configure_sqlite)
+    if engine.dialect.name == "postgresql":
+        sa.event.listen(engine, "connect", _configure_postgresql)
     with engine.begin() as tx:
         if engine.dialect.name == "postgresql":
             # There, of two that make the same table at once, the second fails in spite of IF NOT EXISTS.
             tx.execute(sa.select(sa.func.pg_advisory_xact_lock(MAKING_TABLES)))
-        for table in METADATA.sorted_tables:
+        for table in tables:
             tx.execute(sa.schema.CreateTable(table, if_not_exists=True))
             for index in table.indexes:
                 tx.execute(sa.schema.CreateIndex(index, if_not_exists=True))
-    rows = [{"name": name, "quantity": quantity} for name, quantity in opening_stock.items()]
-    # The opening stock is counted out once: a restart finds its rows and keeps what is left in them.
-    with contextlib.suppress(IntegrityError), engine.begin() as tx:
-        tx.execute(sa.insert(STOCK), rows)
     return engine
+
+
+def _configure_postgresql(connection: Any, _record: Any) -> None:
+    # Its own default is to wait for ever, as the consumer's link would not.
+    connection.execute(f"SET lock_timeout = {LOCK_WAIT}")
+    connection.commit()
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

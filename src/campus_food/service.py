@@ -5,20 +5,23 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
-import sqlalchemy as sa
 import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from campus_food import log as logs
-from campus_food.schema import open_engine
+from campus_food.database import TRANSIENT, Database
 from campus_food.settings import SettingError, Settings, common
-from campus_food.store import TRANSIENT, Store
 from campus_food.web import make_app
 from campus_food.worker import Worker
 
 S = TypeVar("S")
+D = TypeVar("D", bound=Database)
+W = TypeVar("W", bound=Worker)
 
 WRONG_CALL = 2
 FAILED = 1
@@ -33,10 +36,25 @@ LAST_ANSWERS = 5
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Which service it is: its name, and the port that it has where none is set."""
+
+    name: str
+    port: int
+
+
+ORDER = Kind("order", 8000)
+INVENTORY = Kind("inventory", 8001)
+NOTIFICATION = Kind("notification", 8002)
+
+
 def run(
+    kind: Kind,
     read: Callable[[Mapping[str, str]], S],
-    make_worker: Callable[[S, Store], Worker],
-    make_store: Callable[[sa.Engine], Store],
+    make_worker: Callable[[S, D], W],
+    database: type[D],
+    routes: Callable[[D, W], Sequence[Route]],
 ) -> None:
     """Serve until SIGTERM or SIGINT; ends the process if settings are wrong or the worker fails.
 
@@ -44,25 +62,25 @@ def run(
     """
     logs.configure()
     try:
-        settings, own = common(os.environ), read(os.environ)
+        settings, own = common(os.environ, kind.name, kind.port), read(os.environ)
     except SettingError as error:
         log.error("Cannot start: %s", error)  # noqa: TRY400 - the sentence says all, a traceback would hide it
         sys.exit(WRONG_CALL)
-    store = make_store(_open(settings))
+    store = _open(database, settings)
     worker = make_worker(own, store)
     try:
-        _serve(settings, store, worker)
+        _serve(settings, make_app(worker, routes(store, worker)), worker)
     finally:
         worker.stop()
         store.close()
     sys.exit(FAILED if worker.failed else 0)
 
 
-def _serve(settings: Settings, store: Store, worker: Worker) -> None:
+def _serve(settings: Settings, app: Starlette, worker: Worker) -> None:
     """Answer HTTP while the worker works; returns when either is to end."""
     server = uvicorn.Server(
         uvicorn.Config(
-            make_app(store, worker),
+            app,
             host=settings.host,
             port=settings.port,
             lifespan="off",
@@ -84,11 +102,11 @@ def _serve(settings: Settings, store: Store, worker: Worker) -> None:
     server.run()
 
 
-def _open(settings: Settings) -> sa.Engine:
+def _open(database: type[D], settings: Settings) -> D:
     deadline = time.monotonic() + OPENING
     while True:
         try:
-            return open_engine(settings.database_url, settings.opening_stock)
+            return database.open(settings)
         except TRANSIENT as error:
             if time.monotonic() > deadline:
                 log.error("Cannot start: DATABASE_URL: %s", error)  # noqa: TRY400 - as above

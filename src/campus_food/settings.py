@@ -23,12 +23,12 @@ class Settings:
     opening_stock: Mapping[str, int]
 
 
-def common(environ: Mapping[str, str]) -> Settings:
-    """Read what every service needs; raises `SettingError`."""
+def common(environ: Mapping[str, str], name: str, port: int) -> Settings:
+    """Read what every service needs, with the defaults of the one of this name; raises `SettingError`."""
     return Settings(
-        database_url=environ.get("DATABASE_URL", "sqlite:///inventory.db"),
+        database_url=environ.get("DATABASE_URL", f"sqlite:///{name}.db"),
         host=environ.get("HOST", "127.0.0.1"),  # not `localhost`, which may resolve to IPv6 first and stall
-        port=whole(environ, "PORT", 8001, at_most=LAST_PORT),
+        port=whole(environ, "PORT", port, at_most=LAST_PORT),
         opening_stock=stock(environ.get("OPENING_STOCK", "")),
     )
 

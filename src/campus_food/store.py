@@ -3,23 +3,19 @@
 import json
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import IntegrityError
 
 from campus_food import domain
+from campus_food.database import Duplicate, Inbox
 from campus_food.messages import Event, OrderPlaced, outcome
-from campus_food.schema import INBOX, OUTBOX, RESERVATIONS, STOCK
-
-# Nothing is wrong with the message: the database is locked, full or away, and may be better later.
-TRANSIENT = (OperationalError, PoolTimeoutError)
-
-
-class Duplicate(Exception):  # noqa: N818 - it names what the message is; nothing went wrong
-    """The message, or its order under another message id, was handled before."""
+from campus_food.schema import ATTEMPTS, INBOX, OUTBOX, RESERVATIONS, STOCK
+from campus_food.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +29,26 @@ class Reservation:
     reason: str
 
 
-class Store:
-    """The database of one inventory service; several processes may share it.
+class Store(Inbox):
+    """The database of one inventory service.
 
     Promise: once `reserve` has returned, the order's effect and its outcome are on disk, once, whatever
     crashes next. Limits: orders are told apart by message id and by order id, and both are kept for ever.
     Cost: one transaction, and one flush to the disk, an order; another one when its outcome was published.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    TABLES = (ATTEMPTS, INBOX, STOCK, RESERVATIONS, OUTBOX)
+    HANDLED = INBOX
+
+    def prepare(self, settings: Settings) -> None:
+        """Count out the opening stock, once: a restart finds its rows and keeps what is left in them."""
+        self.fill(settings.opening_stock)
+
+    def fill(self, stock: Mapping[str, int]) -> None:
+        """Put these pieces of each item into the stock, where there is none yet."""
+        rows = [{"name": name, "quantity": quantity} for name, quantity in stock.items()]
+        with suppress(IntegrityError), self._engine.begin() as tx:
+            tx.execute(sa.insert(STOCK), rows)
 
     def reserve(self, order: OrderPlaced) -> bool:
         """Decide the order and store all that follows; False, with nothing changed, for a duplicate.
@@ -80,27 +86,20 @@ class Store:
     def reservation(self, order_id: str) -> Reservation | None:
         """Tell what became of an order; None where it was never handled."""
         wanted = sa.select(RESERVATIONS).where(RESERVATIONS.c.order_id == order_id)
-        with self._engine.connect() as tx:
-            row = tx.execute(wanted.order_by(RESERVATIONS.c.number)).first()
-        if row is None:
-            return None
-        return Reservation(row.order_id, row.user_id, json.loads(row.items), row.status, row.reason)
+        return next(iter(self._reservations(wanted)), None)
 
-    def close(self) -> None:
-        """Close every connection."""
-        self._engine.dispose()
+    def reservations_of(self, user_id: str) -> list[Reservation]:
+        """Tell what became of a user's orders, in the order in which they were decided."""
+        return self._reservations(sa.select(RESERVATIONS).where(RESERVATIONS.c.user_id == user_id))
+
+    def _reservations(self, wanted: sa.Select[Any]) -> list[Reservation]:
+        with self._engine.connect() as tx:
+            rows = tx.execute(wanted.order_by(RESERVATIONS.c.number)).all()
+        return [Reservation(r.order_id, r.user_id, json.loads(r.items), r.status, r.reason) for r in rows]
 
     def _claim(self, tx: sa.Connection, order: OrderPlaced) -> None:
-        """Write the inbox row; raise `Duplicate` where this message, or its order, is there already.
-
-        The exception must end the transaction: PostgreSQL accepts nothing more after a failed statement, and
-        a savepoint around it would, with Python's sqlite3, commit the inbox row on its own.
-        """
-        row = {"message_id": order.message_id, "order_id": order.order_id}
-        try:
-            tx.execute(sa.insert(INBOX).values(**row))
-        except IntegrityError as error:
-            raise Duplicate(order.message_id) from error
+        """Write the inbox row; raise `Duplicate` where this message, or its order, is there already."""
+        self.claim(tx, message_id=order.message_id, order_id=order.order_id)
 
     def _carry_out(self, tx: sa.Connection, order: OrderPlaced) -> None:
         decision = domain.reserve(_stock_of(tx, order.items), order.items)

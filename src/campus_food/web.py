@@ -1,25 +1,43 @@
-"""What every service answers over HTTP: its health, and the effects of the orders that it handled."""
+"""What the services answer over HTTP: their health, and the effects of what they handled."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from campus_food.database import TRANSIENT
+from campus_food.notifications import Notifications
 from campus_food.store import Store
 from campus_food.worker import Worker
 
 
-def make_app(store: Store, worker: Worker) -> Starlette:
-    """Build the application of an inventory service."""
+def make_app(worker: Worker, routes: Sequence[Route]) -> Starlette:
+    """Build the application of a service: its routes, and its health."""
 
     # Health is a coroutine, so that it answers while every thread waits for a database; the others are
     # functions, which run in threads, so that a slow database holds up nothing else.
     async def health(_request: Request) -> Response:
-        if worker.problem is None:
+        reason = worker.health()
+        if reason is None:
             return JSONResponse({"status": "ok"})
-        return JSONResponse({"status": "unavailable", "reason": worker.problem}, status_code=503)
+        return JSONResponse({"status": "unavailable", "reason": reason}, status_code=503)
+
+    handlers: dict[Any, Callable[[Request, Exception], Response]] = dict.fromkeys(TRANSIENT, _later)
+    return Starlette(routes=[Route("/health", health), *routes], exception_handlers=handlers)
+
+
+def problem(status: int, title: str, detail: str, **more: str) -> Response:
+    """Build a problem document (RFC 9457)."""
+    content = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    return JSONResponse(content, status_code=status, media_type="application/problem+json")
+
+
+def inventory_routes(store: Store, _worker: Worker) -> list[Route]:
+    """Show the stock, and what became of orders."""
 
     def stock(_request: Request) -> Response:
         return JSONResponse(store.stock())
@@ -27,14 +45,45 @@ def make_app(store: Store, worker: Worker) -> Starlette:
     def reservation(request: Request) -> Response:
         order_id = request.path_params["order_id"]
         found = store.reservation(order_id)
-        if found is None:
-            return JSONResponse({"error": "unknown-order", "order_id": order_id}, status_code=404)
-        return JSONResponse(asdict(found))
+        return _unknown("order", order_id) if found is None else JSONResponse(asdict(found))
 
-    return Starlette(
-        routes=[
-            Route("/health", health),
-            Route("/stock", stock),
-            Route("/reservations/{order_id:path}", reservation),
-        ]
-    )
+    def reservations(request: Request) -> Response:
+        user_id = request.path_params["user_id"]
+        found = store.reservations_of(user_id)
+        # Without the order id, which is made by the service: what is left is the same in every run.
+        shown = [{"status": each.status, "items": each.items, "reason": each.reason} for each in found]
+        return JSONResponse(shown) if shown else _unknown("user", user_id)
+
+    return [
+        Route("/stock", stock),
+        Route("/users/{user_id:path}/reservations", reservations),
+        Route("/reservations/{order_id:path}", reservation),
+    ]
+
+
+def notification_routes(store: Notifications, _worker: Worker) -> list[Route]:
+    """Show what was sent, by order and by user."""
+
+    def of_order(request: Request) -> Response:
+        order_id = request.path_params["order_id"]
+        shown = [asdict(each) for each in store.of_order(order_id)]
+        return JSONResponse(shown) if shown else _unknown("order", order_id)
+
+    def of_user(request: Request) -> Response:
+        user_id = request.path_params["user_id"]
+        found = store.of_user(user_id)
+        shown = [{"kind": each.kind, "items": each.items, "reason": each.reason} for each in found]
+        return JSONResponse(shown) if shown else _unknown("user", user_id)
+
+    return [
+        Route("/users/{user_id:path}/notifications", of_user),
+        Route("/notifications/{order_id:path}", of_order),
+    ]
+
+
+def _unknown(what: str, name: str) -> Response:
+    return JSONResponse({"error": f"unknown-{what}", f"{what}_id": name}, status_code=404)
+
+
+def _later(_request: Request, _error: Exception) -> Response:
+    return problem(503, "Unavailable", "the database is locked or away; ask again")

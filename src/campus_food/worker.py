@@ -46,6 +46,10 @@ class Worker(ABC):
         if self._thread.is_alive():
             self._thread.join()
 
+    def health(self) -> str | None:
+        """Tell why no work can be done at present; None where it can. Called from another thread."""
+        return self.problem
+
     @abstractmethod
     def session(self) -> None:
         """Connect and work until `stopping` is set; set `problem` to None while work can be done."""

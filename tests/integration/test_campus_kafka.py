@@ -166,7 +166,8 @@ def test_lost_offsets_double_nothing(service: Service, log: Log, tmp_path: Path)
 
 def test_a_crash_after_the_commit_publishes_the_stored_outcome(service: Service, log: Log) -> None:
     """What is in the outbox is published at the start under its stored id; the record changes nothing."""
-    store = Store(open_engine(service.url, {"burger": 100}))
+    store = Store(open_engine(service.url, Store.TABLES))
+    store.fill({"burger": 100})
     assert store.reserve(parse_order(json.dumps(order(1)).encode()))
     (event,) = store.unpublished()
     store.close()

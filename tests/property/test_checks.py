@@ -55,3 +55,24 @@ def test_missing_effect_is_always_broken(deliveries: list[tuple[str, str, str]],
     short = {address: value for address, value in CLEAN.values.items() if message not in address}
     verdict = CHECKS["nothing-lost"](carried_out(deliveries, values=short))
     assert (verdict.outcome, verdict.blamed) == ("broken", (message,))
+
+
+@RUN
+@given(
+    st.lists(
+        st.sampled_from(
+            ["deliver p1#1", "reject p1#1", "requeue p1#1", "closed", "exit", "cut", "canary", "canary!"]
+        )
+    ),
+    st.sampled_from(["quiet", "quiet! why", "looped p1#1! why", "looped! why", "recorder! why", ""]),
+    st.sampled_from(["", "p1", "p1 p1", "?", "p1!body", "m1"]),
+)
+def test_every_history_has_a_verdict(happened: list[str], end: str, dead: str) -> None:
+    """Whatever a history holds, each check returns the verdict of its promise; failures of ours accuse nobody."""
+    text = "; ".join(["published m1#1", "published p1#1", *happened, end])
+    verdicts = {
+        name: check(history(text, CLEAN, CLEAN._replace(dead=dead))) for name, check in CHECKS.items()
+    }
+    assert {name: verdict.promise for name, verdict in verdicts.items()} == {name: name for name in CHECKS}
+    if end.startswith("recorder") or not end:
+        assert {verdict.outcome for verdict in verdicts.values()} == {"unknown"}

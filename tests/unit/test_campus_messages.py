@@ -6,7 +6,21 @@ from typing import Any
 import pytest
 
 from campus_food.domain import Refused, Reserved
-from campus_food.messages import MAX_BODY, BadMessage, OrderPlaced, outcome, parse_order
+from campus_food.messages import (
+    FAILED,
+    MAX_BODY,
+    RESERVED,
+    BadMessage,
+    OrderPlaced,
+    OrderRequest,
+    Outcome,
+    TooLarge,
+    outcome,
+    parse_order,
+    parse_outcome,
+    parse_request,
+    placed,
+)
 
 ORDER: dict[str, Any] = {"message_id": "m1", "order_id": "o1", "user_id": "u1", "items": {"burger": 2}}
 
@@ -36,7 +50,7 @@ def test_the_message_id_may_stand_beside_the_body() -> None:
 @pytest.mark.parametrize(
     ("poison", "reason"),
     [
-        (None, "body: expected JSON of at most 65536 bytes, found nothing"),
+        (None, "body: expected JSON, found nothing"),
         (b"", "body: expected JSON"),
         (b'{"order_id": "poison", "invalid": json}', "body: expected JSON"),
         (b"\xff\xfe\x00", "body: expected JSON"),
@@ -44,7 +58,7 @@ def test_the_message_id_may_stand_beside_the_body() -> None:
         (b'{"items": ' + b"9" * 5000 + b"}", "body: expected JSON"),
         (b" " * (MAX_BODY + 1), "found 65537 bytes"),
         (b"[]", "body: expected an object, found list"),
-        (body(extra=1), "'extra': unknown field"),
+        (body(extra=1), "extra: unknown field"),
         (body(timestamp=7), "timestamp: expected text"),
         (body(order_id=""), "order_id: expected text"),
         (body(order_id="o" * 256), "order_id: expected text"),
@@ -58,6 +72,10 @@ def test_the_message_id_may_stand_beside_the_body() -> None:
         (body(items={"": 1}), "items: expected names"),
         (body(items={"burger": 0}), "items.burger: expected a whole number from 1, found 0"),
         (body(items={"burger": True}), "items.burger: expected a whole number from 1, found True"),
+        (
+            body(items={"burger": 2**63}),
+            "items.burger: expected a whole number from 1, found 9223372036854775808",
+        ),
         (body(items={"burger": 1.0}), "items.burger: expected a whole number from 1, found 1.0"),
     ],
 )
@@ -84,3 +102,63 @@ def test_outcomes() -> None:
     assert json.loads(reserved.body) == said
     assert failed.kind == "InventoryFailed"
     assert json.loads(failed.body) == said | {"reason": "too little stock: burger"}
+
+
+def test_what_inventory_says_notification_reads() -> None:
+    """Whatever order is read, its outcome is small enough and sound for the next service."""
+    names = {f"{number}" + "\x01" * 200: 1 for number in range(50)}
+    order = parse_order(body(items=names))
+    event = outcome(order, Refused(f"unknown item: {', '.join(names)}"), "x", "t")
+    told = parse_outcome(FAILED, event.body.encode(), "x")
+    assert (told.order_id, told.items) == ("o1", names)
+    event = outcome(order, Reserved({}), "x", "t")
+    assert parse_outcome(RESERVED, event.body.encode(), "x").reason == ""
+
+
+def test_an_outcome_is_read() -> None:
+    """A failure has a reason."""
+    expected = Outcome("m1", FAILED, "o1", "u1", {"burger": 2}, "too little stock")
+    assert parse_outcome(FAILED, body(reason="too little stock"), "m1") == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "poison", "reason"),
+    [
+        (RESERVED, body(reason="why?"), "reason: unknown field"),
+        (FAILED, body(), "reason: expected text"),
+        (FAILED, body(reason=7), "reason: expected text"),
+        (RESERVED, body(items={"burger": 0}), "items.burger: expected a whole number"),
+        (RESERVED, without("order_id"), "order_id: expected text"),
+        (RESERVED, b'["an array"]', "body: expected an object"),
+        (RESERVED, b" " * (3 * MAX_BODY + 1), "found 196609 bytes"),
+    ],
+)
+def test_a_poisonous_outcome_is_told_apart(kind: str, poison: bytes, reason: str) -> None:
+    """Outcomes are read as strictly as orders."""
+    with pytest.raises(BadMessage) as caught:
+        parse_outcome(kind, poison)
+    assert reason in str(caught.value)
+
+
+def test_a_request_becomes_a_message() -> None:
+    """What a person asks for is in it, with the ids that it was given, and the inventory can read it."""
+    asked = parse_request(b'{"user_id": "u1", "items": {"burger": 2}}')
+    event = placed(asked, "o1", "m1", "t")
+    assert parse_order(event.body.encode(), "m1") == OrderPlaced("m1", "o1", "u1", {"burger": 2})
+    assert json.loads(event.body).keys() == {"order_id", "user_id", "items", "message_id", "timestamp"}
+
+
+def test_a_request_names_no_ids() -> None:
+    """They are the service's to give."""
+    with pytest.raises(BadMessage) as caught:
+        parse_request(body())
+    assert caught.value.field in {"order_id", "message_id"}
+
+
+def test_an_order_that_just_fits_is_refused_before_it_becomes_poison() -> None:
+    """With its ids it would be larger than its consumer accepts."""
+    name = "\x01" * 216
+    items = {f"{name}{number}": 1 for number in range(50)}
+    asked = parse_request(json.dumps({"user_id": "u", "items": items}).encode())
+    with pytest.raises(TooLarge, match="fits into 65536 bytes"):
+        placed(OrderRequest(asked.user_id, asked.items), "o" * 255, "m" * 255, "t")

@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from campus_food.messages import OrderPlaced
-from campus_food.schema import METADATA, open_engine
+from campus_food.schema import open_engine
+from campus_food.settings import Settings
 from campus_food.store import Reservation, Store
 
 STOCK = {"burger": 2, "fries": 5}
@@ -22,10 +23,16 @@ def order(number: int, **items: int) -> OrderPlaced:
     return OrderPlaced(f"m{number}", f"o{number}", "u1", items or {"burger": 1})
 
 
+def settings(url: str) -> Settings:
+    """Make the settings of a service with this database."""
+    return Settings(url, "127.0.0.1", 8001, STOCK)
+
+
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[sa.Engine]:
     """Open a database of its own for the test."""
-    engine = open_engine(f"sqlite:///{tmp_path}/inventory.db", STOCK)
+    engine = open_engine(f"sqlite:///{tmp_path}/inventory.db", Store.TABLES)
+    Store(engine).fill(STOCK)
     yield engine
     engine.dispose()
 
@@ -36,7 +43,7 @@ def reopened(engine: sa.Engine) -> Iterator[Callable[[], Store]]:
     with ExitStack() as stack:
 
         def reopen() -> Store:
-            store = Store(open_engine(engine.url.render_as_string(), STOCK))
+            store = Store.open(settings(engine.url.render_as_string()))
             stack.callback(store.close)
             return store
 
@@ -46,7 +53,7 @@ def reopened(engine: sa.Engine) -> Iterator[Callable[[], Store]]:
 def dump(engine: sa.Engine) -> dict[str, list[sa.Row[tuple[object, ...]]]]:
     """Read every table whole."""
     with engine.connect() as tx:
-        return {name: list(tx.execute(sa.select(table))) for name, table in METADATA.tables.items()}
+        return {table.name: list(tx.execute(sa.select(table))) for table in Store.TABLES}
 
 
 def test_an_order_changes_everything_together(engine: sa.Engine) -> None:
@@ -143,7 +150,7 @@ def test_opening_together_fills_the_stock_once(tmp_path: Path) -> None:
     """Several instances may start on one new database at the same moment."""
     url = f"sqlite:///{tmp_path}/new.db"
     with ThreadPoolExecutor(4) as threads:
-        stores = [Store(engine) for engine in threads.map(lambda _: open_engine(url, STOCK), range(4))]
+        stores = list(threads.map(lambda _: Store.open(settings(url)), range(4)))
     assert [store.stock() for store in stores] == [STOCK] * 4
     for store in stores:
         store.close()
@@ -175,3 +182,31 @@ def test_a_locked_database_is_transient(engine: sa.Engine, tmp_path: Path) -> No
     other.execute("ROLLBACK")
     other.close()
     assert store.reserve(order(1))
+
+
+def test_attempts_are_counted_by_message(engine: sa.Engine, reopened: Callable[[], Store]) -> None:
+    """The first has no row; what is counted is on disk before the work begins, and nobody else's."""
+    assert [Store(engine).begin("m1"), reopened().begin("m1"), reopened().begin("m2")] == [2, 3, 2]
+
+
+def test_attempts_at_the_same_time_are_all_counted(reopened: Callable[[], Store]) -> None:
+    """Several instances may meet copies of one message."""
+    stores = [reopened() for _ in range(4)]
+    with ThreadPoolExecutor(len(stores)) as threads:
+        assert sorted(threads.map(lambda store: store.begin("m1"), stores)) == [2, 3, 4, 5]
+
+
+def test_what_was_handled_is_known(engine: sa.Engine) -> None:
+    """A message whose effect is there is no poison, however often it was begun."""
+    store = Store(engine)
+    store.reserve(order(1))
+    assert (store.handled("m1"), store.handled("m2")) == (True, False)
+
+
+def test_the_reservations_of_a_user(engine: sa.Engine) -> None:
+    """In the order in which they were decided, the refused ones too."""
+    store = Store(engine)
+    store.reserve(order(1))
+    store.reserve(order(2, caviar=1))
+    assert [each.status for each in store.reservations_of("u1")] == ["reserved", "failed"]
+    assert store.reservations_of("u2") == []

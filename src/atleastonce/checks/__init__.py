@@ -5,7 +5,17 @@ A promise of `atleastonce.promises` that is missing here cannot be judged by thi
 
 from collections.abc import Callable
 
-from atleastonce.checks import effects_once, nothing_lost
+from atleastonce.checks import (
+    accepts_honestly,
+    backlog_drains,
+    backs_off,
+    effects_once,
+    keeps_order,
+    nothing_lost,
+    poison_set_aside,
+    recovers,
+    tells_health,
+)
 from atleastonce.history import History
 from atleastonce.promises import PROMISES
 from atleastonce.verdict import Verdict
@@ -15,6 +25,13 @@ Check = Callable[[History], Verdict]
 CHECKS: dict[str, Check] = {
     "nothing-lost": nothing_lost.check,
     "effects-once": effects_once.check,
+    "poison-set-aside": poison_set_aside.check,
+    "backlog-drains": backlog_drains.check,
+    "recovers": recovers.check,
+    "keeps-order": keeps_order.check,
+    "accepts-honestly": accepts_honestly.check,
+    "backs-off": backs_off.check,
+    "tells-health": tells_health.check,
 }
 
 

@@ -1,6 +1,9 @@
-"""What every check first asks of a history: may it be judged, and what differs from the clean runs."""
+"""What every check asks of a history: may it be judged, and what differs from the clean runs."""
 
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from atleastonce import effects
 from atleastonce.effects import Difference
@@ -24,75 +27,6 @@ class Unjudgeable(Exception):  # noqa: N818 - a finding about a history, not a f
         return Verdict(promise=promise, outcome="unknown", reason=str(self), occasion=self.occasion)
 
 
-@dataclass(frozen=True)
-class Case:
-    """A history that may be judged."""
-
-    history: History
-    ledger: Ledger
-    differences: tuple[Difference, ...]
-    confirmed: frozenset[str]
-    """The messages of which the broker confirmed a copy."""
-    seen: frozenset[str]
-    """The messages whose clean effect changes something observed."""
-    named: frozenset[str]
-    """Those of them to which something observed belongs by name."""
-    dead_lettered: frozenset[str | None]
-    """The messages in the dead-letter queue; None where one of them could not be told."""
-
-    def repeated(self) -> tuple[str, ...]:
-        """Return the messages that were delivered at least twice."""
-        return tuple(m for m in self.history.header.schedule.published if self.ledger.deliveries(m) > 1)
-
-
-def open_case(history: History) -> Case:
-    """Read a history as a case; raise Unjudgeable where it proves nothing."""
-    before, clean, second, run = _complete(history)
-    _all_went_as_planned(history)
-    ignore = tuple(history.header.declared.get("ignore", ()))
-    if paths := effects.unstable(clean, second, ignore):
-        shown = ", ".join(paths[:_SHOWN]) + (
-            f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
-        )
-        raise Unjudgeable(f"two clean runs differ, so these prove nothing: {shown}; see observe.ignore")
-    ledger = Ledger(history.header.declared.get("ends", ()))
-    ledger.feed(history.events)
-    touched = effects.touched(clean)
-    published = history.header.schedule.published
-    return Case(
-        history=history,
-        ledger=ledger,
-        differences=effects.compare(clean, run, before.values, ignore),
-        confirmed=frozenset(_confirmed(history.events)),
-        seen=frozenset(m for m in published if m in touched or None in touched),
-        named=frozenset(m for m in published if m in touched),
-        dead_lettered=frozenset(letter.message for letter in run.dead_letters),
-    )
-
-
-def evidence(differences: tuple[Difference, ...]) -> tuple[str, ...]:
-    """Return the differences as lines."""
-    return tuple(difference.describe() for difference in differences)
-
-
-def blamed(differences: tuple[Difference, ...]) -> tuple[str, ...]:
-    """Return the messages that the differences belong to, without the sentinel."""
-    named = (difference.message for difference in differences)
-    return tuple(dict.fromkeys(message for message in named if message and message != SENTINEL))
-
-
-def unwitnessed(history: History) -> str | None:
-    """Say why what is missing may not be accused: the canary was late, or did not fly at all (rule 7).
-
-    The last one counts: after a late one the effect is awaited again.
-    """
-    canaries = [event for event in history.events if event.event == "canary"]
-    if not canaries:
-        return "no canary kept the time beside the service"
-    last = canaries[-1]
-    return None if last.ok else f"the machine was too slow for the canary too ({last.note})"
-
-
 _MOMENTS: dict[Moment, str] = {
     "before": "before the faults",
     "clean-1": "of the first clean run",
@@ -100,48 +34,252 @@ _MOMENTS: dict[Moment, str] = {
     "faulty": "after the faults",
 }
 
-
-def _complete(history: History) -> tuple[Observation, ...]:
-    """Return the observations in the order of the moments; raise Unjudgeable where one is missing."""
-    found = []
-    for moment, when in _MOMENTS.items():
-        if (observation := history.observed(moment)) is None:
-            raise Unjudgeable(_first_failure(history.events) or f"there is no observation {when}")
-        if observation.unreadable:
-            raise Unjudgeable(f"the observation {when} failed: {observation.unreadable}")
-        found.append(observation)
-    return tuple(found)
-
-
 _FAILURES = {
     "unsprung": "the trap did not spring: {note}",
     "buried": "the links of the dead service could not be ended in order: {note}",
     "quiet": "not quiet in time: {note}",
+    "looped": "given up: {note}",
     "late": "{note} came after its case had been judged; raise observe.settles",
     "unreadable": "the relay could not read a frame that it must know: {note}",
     "recorder": "the recorder failed: {note}",
     "ready": "{service} was not ready in time: {note}",
     "published": "the broker did not confirm {copy}: {note}",
 }
+NOT_QUIET = ("quiet", "looped")
+"""The events that end a case; where they are not ok, it did not become quiet."""
+_NO_END = "the history does not say that the service became quiet"
 
 
-def _first_failure(events: tuple[Event, ...]) -> str | None:
+@dataclass(frozen=True)
+class Case:
+    """A history, and what a check asks of it; each answer is found once, when it is first asked for.
+
+    What rests on observations raises Unjudgeable where they prove nothing.
+    """
+
+    history: History
+
+    # -- may it be judged
+
+    def went_as_planned(self, *, apart_from: Collection[str] = ()) -> None:
+        """Raise Unjudgeable where something failed, apart from these events, or a trap did not spring."""
+        if (failed := _first_failure(self.history.events, apart_from)) is not None:
+            raise Unjudgeable(failed)
+        sprung = {event.note for event in self.history.events if event.event == "sprung"}
+        for trap in self.history.header.schedule.traps:
+            if trap.describe() not in sprung:
+                raise Unjudgeable(_FAILURES["unsprung"].format(note=trap.describe()))
+
+    def became_quiet(self, *, apart_from: Collection[str] = ()) -> None:
+        """Raise Unjudgeable where it did not go as planned, or did not become quiet."""
+        self.went_as_planned(apart_from=apart_from)
+        if self.unquiet is not None:
+            raise Unjudgeable(self.unquiet)
+
+    def ended(self) -> None:
+        """Raise Unjudgeable where it did not go as planned, or has no end; `unquiet` says which end it was."""
+        self.went_as_planned(apart_from=NOT_QUIET)
+        if not any(event.event in NOT_QUIET for event in self.history.events):
+            raise Unjudgeable(_NO_END)
+
+    @cached_property
+    def unquiet(self) -> str | None:
+        """Why it did not become quiet; None where it did."""
+        ends = [event for event in self.history.events if event.event in NOT_QUIET]
+        if not ends:
+            return _NO_END
+        bad = next((event for event in ends if not event.ok), None)
+        return None if bad is None else _FAILURES[bad.event].format(note=bad.note)
+
+    def witnessed(self, what: str) -> None:
+        """Raise Unjudgeable where nobody witnesses that this could have been there in time."""
+        if (excuse := unwitnessed(self.history)) is not None:
+            raise Unjudgeable(f"{excuse}; {what}")
+
+    # -- what was planned, what passed
+
+    def option(self, promise: str, name: str, default: Any = None) -> Any:
+        """Return an option of a promise as the contract declares it."""
+        return self.history.header.declared.get("promised", {}).get(promise, {}).get(name, default)
+
+    def planned(self, *verbs: str) -> bool:
+        """Tell whether the schedule holds an action with one of these verbs."""
+        return any(action.verb in verbs for action in self.history.header.schedule.actions)
+
+    @property
+    def poisons(self) -> tuple[str, ...]:
+        """The messages of the schedule that are poison."""
+        return self.history.header.schedule.poisons
+
+    @property
+    def innocents(self) -> tuple[str, ...]:
+        """The messages of the schedule that are not."""
+        return self.history.header.schedule.innocents
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What became of every copy."""
+        declared = self.history.header.declared
+        ledger = Ledger(declared.get("ends", ()), declared.get("between", ()))
+        ledger.feed(self.history.events)
+        return ledger
+
+    @cached_property
+    def confirmed(self) -> frozenset[str]:
+        """The messages of which the broker confirmed a copy, or a service accepted one."""
+        return frozenset(e.message for e in self.history.events if is_published(e) and e.message)
+
+    def repeated(self) -> tuple[str, ...]:
+        """Return the innocent messages that were delivered at least twice."""
+        return tuple(message for message in self.innocents if self.ledger.deliveries(message) > 1)
+
+    # -- what was seen
+
+    def observed(self, moment: Moment) -> Observation:
+        """Return the observation of a moment; raise Unjudgeable where there is none."""
+        found = self.history.observed(moment)
+        if found is None:
+            raise Unjudgeable(f"there is no observation {_MOMENTS[moment]}")
+        if found.unreadable:
+            raise Unjudgeable(f"the observation {_MOMENTS[moment]} failed: {found.unreadable}")
+        return found
+
+    @cached_property
+    def differences(self) -> tuple[Difference, ...]:
+        """How what was seen differs from the clean runs; raise Unjudgeable where that proves nothing."""
+        before, clean, second, run = (self.observed(moment) for moment in _MOMENTS)
+        ignore = tuple(self.history.header.declared.get("ignore", ()))
+        if paths := effects.unstable(clean, second, ignore):
+            more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+            shown = ", ".join(paths[:_SHOWN]) + more
+            raise Unjudgeable(f"two clean runs differ, so these prove nothing: {shown}; see observe.ignore")
+        return effects.compare(clean, run, before.values, ignore)
+
+    @cached_property
+    def touched(self) -> frozenset[str | None]:
+        """The messages whose clean effect is seen; None where something is seen that names no message."""
+        return frozenset(effects.touched(self.observed("clean-1")))
+
+    @cached_property
+    def seen(self) -> frozenset[str]:
+        """The innocent messages whose clean effect changes something observed."""
+        return frozenset(m for m in self.innocents if m in self.touched or None in self.touched)
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """Those of them to which something observed belongs by name."""
+        return frozenset(message for message in self.innocents if message in self.touched)
+
+    @cached_property
+    def dead_lettered(self) -> frozenset[str | None]:
+        """The messages in the dead-letter queue; None where one of them could not be told."""
+        return frozenset(letter.message for letter in self.observed("faulty").dead_letters)
+
+    def missing(self, suspects: Collection[str]) -> tuple[Difference, ...]:
+        """Return what these messages lack of their effect.
+
+        A total that names no message is theirs where nothing is missing by name, or by a name of theirs.
+        Raise Unjudgeable where it may as well be another message's.
+        """
+        short = [each for each in self.differences if each.kind == "deficit"]
+        theirs = tuple(each for each in short if each.message in suspects)
+        totals = tuple(each for each in short if each.message is None)
+        if theirs or not totals:
+            return (*theirs, *totals) if theirs else ()
+        if any(each.message for each in short):
+            return ()
+        others = [each for each in self.innocents if each not in suspects]
+        # They are cleared by effects that name them, where those of a suspect have no name.
+        cleared = {*others} <= self.named and not {*suspects} <= self.touched
+        if others and not cleared:
+            raise Unjudgeable(f"{listed(others)} may be what is missing: {'; '.join(evidence(totals))}")
+        return totals
+
+
+def judged(promise: str, history: History, judge: Callable[[Case], Verdict]) -> Verdict:
+    """Return what a judge says of a history: *unknown* where it raises Unjudgeable."""
+    try:
+        return judge(Case(history))
+    except Unjudgeable as reason:
+        return reason.verdict(promise)
+
+
+def evidence(differences: Iterable[Difference]) -> tuple[str, ...]:
+    """Return the differences as lines."""
+    return tuple(difference.describe() for difference in differences)
+
+
+def blamed(differences: Iterable[Difference]) -> tuple[str, ...]:
+    """Return the messages that the differences belong to, without the sentinel."""
+    return ours(difference.message for difference in differences)
+
+
+def ours(messages: Iterable[str | None]) -> tuple[str, ...]:
+    """Return these messages, each once, without the sentinel and those that could not be told."""
+    return tuple(dict.fromkeys(message for message in messages if message and message != SENTINEL))
+
+
+def listed(messages: Iterable[str]) -> str:
+    """Return these messages as words."""
+    return ", ".join("the sentinel" if message == SENTINEL else message for message in messages)
+
+
+def is_published(event: Event) -> bool:
+    """Tell whether an event is a publication of ours that was confirmed or accepted."""
+    return event.event == "published" and event.ok
+
+
+def is_delivered(event: Event) -> bool:
+    """Tell whether an event hands a message to a service."""
+    return event.event in ("deliver", "fetch")
+
+
+def is_healthy(event: Event) -> bool:
+    """Tell whether a status, of an answer or of the health endpoint, is one of success."""
+    return 200 <= event.size < 300  # noqa: PLR2004 - the range that HTTP gives to success
+
+
+_INTERRUPTIONS = ("kill", "exit", "stop", "cut", "isolated", "broker-restarted", "join")
+
+
+def interruption(events: Iterable[Event]) -> Event | None:
+    """Return the first event by which messages in hand may have been given back, or None.
+
+    A link, or a channel of it, that closes counts where something had been delivered on it.
+    """
+    consuming: set[tuple[str, int, int]] = set()
     for event in events:
-        if not event.ok and event.event in _FAILURES:
-            return _FAILURES[event.event].format(note=event.note, service=event.service, copy=event.copy)
+        if is_delivered(event):
+            consuming |= {(event.service, event.link, channel) for channel in (0, event.channel)}
+        elif event.event in _INTERRUPTIONS or (
+            event.event == "closed" and (event.service, event.link, event.channel) in consuming
+        ):
+            return event
     return None
 
 
-def _all_went_as_planned(history: History) -> None:
-    if (reason := _first_failure(history.events)) is not None:
-        raise Unjudgeable(reason)
-    sprung = {event.note for event in history.events if event.event == "sprung"}
-    for trap in history.header.schedule.traps:
-        if trap.describe() not in sprung:
-            raise Unjudgeable(_FAILURES["unsprung"].format(note=trap.describe()))
-    if not any(event.event == "quiet" for event in history.events):
-        raise Unjudgeable("the history does not say that the service became quiet")
+def unwitnessed(history: History) -> str | None:
+    """Say why what is missing may not be accused: the canary was late, or did not fly at all (rule 7).
+
+    The last one counts: after a late one the effect is awaited again.
+    """
+    return late_canary(history.events) or (
+        None
+        if any(e.event == "canary" for e in history.events)
+        else "no canary kept the time beside the service"
+    )
 
 
-def _confirmed(events: tuple[Event, ...]) -> set[str]:
-    return {event.message for event in events if event.event == "published" and event.ok and event.message}
+def late_canary(events: Iterable[Event]) -> str | None:
+    """Say how the last canary among these events was late; None where it was not, or none flew."""
+    last = None
+    for event in events:
+        last = event if event.event == "canary" else last
+    return None if last is None or last.ok else f"the machine was too slow for the canary too ({last.note})"
+
+
+def _first_failure(events: tuple[Event, ...], apart_from: Collection[str]) -> str | None:
+    for event in events:
+        if not event.ok and event.event in _FAILURES and event.event not in apart_from:
+            return _FAILURES[event.event].format(note=event.note, service=event.service, copy=event.copy)
+    return None

@@ -1,10 +1,10 @@
 """effects-once: however often an input is delivered, its effect (state and outputs) is that of one delivery.
 
 Assumes that the history is quiet and its clean runs agree; otherwise it is unknown. A difference that is a
-deficit is not charged here but to nothing-lost. Linear in the events.
+deficit is not charged here but to nothing-lost, and what poison did is not charged at all. Linear in the events.
 """
 
-from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, open_case
+from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, judged
 from atleastonce.history import History
 from atleastonce.verdict import Verdict
 
@@ -13,14 +13,12 @@ PROMISE = "effects-once"
 
 def check(history: History) -> Verdict:
     """Judge a history; the occasion is an input that was really delivered at least twice."""
-    try:
-        return _judged(open_case(history))
-    except Unjudgeable as reason:
-        return reason.verdict(PROMISE)
+    return judged(PROMISE, history, _judged)
 
 
 def _judged(case: Case) -> Verdict:
-    repeated = case.repeated()
+    case.became_quiet()
+    differences, repeated = case.differences, case.repeated()
     if not repeated:
         raise Unjudgeable("no input was delivered twice", occasion=False)
     seen = [message for message in repeated if message in case.seen]
@@ -28,10 +26,13 @@ def _judged(case: Case) -> Verdict:
         raise Unjudgeable(
             f"a clean run shows no effect of {', '.join(repeated)}: observe more", occasion=False
         )
-    more = tuple(difference for difference in case.differences if difference.kind != "deficit")
+    more = tuple(each for each in differences if each.kind != "deficit" and each.message not in case.poisons)
     if not more:
         reason = f"delivered more than once, {', '.join(seen)} had one effect"
         return Verdict(promise=PROMISE, outcome="kept", reason=reason)
+    if case.poisons and not blamed(more):
+        # The clean runs go without poison: nobody knows what a service may count, or note, of it.
+        raise Unjudgeable(f"{', '.join(case.poisons)} may be what is more: {'; '.join(evidence(more))}")
     guilty = blamed(more) or tuple(seen)
     return Verdict(
         promise=PROMISE,

@@ -4,7 +4,7 @@ Assumes that the history is quiet and its clean runs agree. A missing effect is 
 waited for it and the canary kept its time meanwhile; otherwise it is unknown. Linear in the events.
 """
 
-from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, open_case, unwitnessed
+from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, judged
 from atleastonce.effects import Difference
 from atleastonce.history import History
 from atleastonce.verdict import Verdict
@@ -14,21 +14,18 @@ PROMISE = "nothing-lost"
 
 def check(history: History) -> Verdict:
     """Judge a history; the occasion is a confirmed input whose clean effect is seen."""
-    try:
-        return _judged(open_case(history))
-    except Unjudgeable as reason:
-        return reason.verdict(PROMISE)
+    return judged(PROMISE, history, _judged)
 
 
 def _judged(case: Case) -> Verdict:
+    case.became_quiet()
     owed = sorted(case.confirmed & case.seen)
     if not owed:
         raise Unjudgeable("nothing was confirmed whose effect a clean run shows", occasion=False)
     missing = _not_set_aside(case, owed)
     if not missing:
         return Verdict(promise=PROMISE, outcome="kept", reason=_what_became(case, owed))
-    if (excuse := unwitnessed(case.history)) is not None:
-        raise Unjudgeable(f"{excuse}; missing: {_listed(missing)}")
+    case.witnessed(f"missing: {_listed(missing)}")
     return Verdict(
         promise=PROMISE,
         outcome="broken",
@@ -59,9 +56,21 @@ def _not_set_aside(case: Case, owed: list[str]) -> tuple[Difference, ...]:
 
 
 def _missing(case: Case) -> tuple[Difference, ...]:
-    """Return what is missing; other differences only where no input came twice (rule 9)."""
-    kinds = {"deficit"} if case.repeated() else {"deficit", "differs"}
-    return tuple(each for each in case.differences if each.kind in kinds)
+    """Return what confirmed inputs lack; other differences only where no input came twice (rule 9).
+
+    A total that differs is nobody's where there was poison: the clean runs go without it.
+    """
+    refused = {message for message in case.innocents if message not in case.confirmed}
+    missing = tuple(each for each in case.differences if _lacks(case, each) and each.message not in refused)
+    if refused and missing and all(each.message is None for each in missing):
+        raise Unjudgeable(f"{', '.join(refused)} was not accepted, and may be missing: {_listed(missing)}")
+    return missing
+
+
+def _lacks(case: Case, difference: Difference) -> bool:
+    if difference.kind == "differs":
+        return not case.repeated() and (difference.message in case.innocents or not case.poisons)
+    return difference.kind == "deficit"
 
 
 def _listed(missing: tuple[Difference, ...]) -> str:

@@ -2,15 +2,22 @@
 
 from collections.abc import Callable, Iterator
 
-from atleastonce.exploration.crash_points import crash_points
+from atleastonce.contract import Contract
+from atleastonce.exploration.crash_points import crashes
 from atleastonce.exploration.duplicates import duplicates
+from atleastonce.exploration.order import order
+from atleastonce.exploration.outages import outages
+from atleastonce.exploration.poison import poison
 from atleastonce.history import History
 from atleastonce.schedule import Schedule
 
-Explorer = Callable[[History], Iterator[Schedule]]
+Explorer = Callable[[History, Contract], Iterator[Schedule]]
 
 EXPLORERS: dict[str, Explorer] = {
     "duplicates": duplicates,
-    "crash": crash_points,
+    "order": order,
+    "poison": poison,
+    "outage": outages,
+    "crash": crashes,
 }
-"""By the name that ``--explore`` takes; from a calm history of the messages to use."""
+"""By the name that ``--explore`` takes; from a calm history of the messages to use, and the contract."""

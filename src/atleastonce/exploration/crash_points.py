@@ -1,40 +1,60 @@
-"""Crash points: the service killed before and after every protocol event of every message of a calm run."""
+"""Crash points: the service ended, or its link cut, at every protocol event of every message of a calm run."""
 
 from collections import Counter
 from collections.abc import Iterator
 from typing import get_args
 
+from atleastonce.contract import Contract
 from atleastonce.history import Event, History
-from atleastonce.schedule import Action, Schedule, Trap, When, publish
+from atleastonce.schedule import Action, Schedule, Trap, When, is_of, publish
 
 PROTOCOL_EVENTS = ("deliver", "publish", "confirm", "ack", "nack", "reject", "fetch", "produce", "commit")
 """What happens to a message between broker and service (DESIGN section 5)."""
+_HANDED_OVER = ("deliver", "fetch")
 
 
-def crash_points(calm: History, fault: str = "kill") -> Iterator[Schedule]:
+def crashes(calm: History, contract: Contract) -> Iterator[Schedule]:
+    """Yield every crash point, and an orderly end (SIGTERM) of the service while it is at work on a message."""
+    yield from crash_points(calm, contract)
+    for point in passed(calm, contract):
+        if point[1] in _HANDED_OVER:
+            yield struck(calm, point, "after", "stop")
+
+
+def crash_points(calm: History, contract: Contract, fault: str = "kill") -> Iterator[Schedule]:
     """Yield one schedule per crash point: the same messages, one trap, and the service started again."""
-    schedule = calm.header.schedule
-    for service, event, message, nth in _passed(calm):
+    for point in passed(calm, contract):
         for when in get_args(When):
-            yield Schedule(
-                contract=schedule.contract,
-                seed=schedule.seed,
-                messages=schedule.messages,
-                actions=(*publish(*schedule.messages), Action(start=service)),
-                traps=(Trap(when=when, event=event, message=message, nth=nth, service=service, do=fault),),
-            )
+            yield struck(calm, point, when, fault)
 
 
-def _passed(calm: History) -> Iterator[tuple[str, str, str, int]]:
-    """Yield service, event, message and which time, for every protocol event of the calm run."""
+def struck(calm: History, point: tuple[str, str, str, int], when: When, fault: str) -> Schedule:
+    """Return the schedule in which a fault strikes at one point; what it ends is started again."""
+    given = calm.header.schedule
+    service, event, message, nth = point
+    starts = () if fault == "cut" else (Action(start=service),)
+    return Schedule(
+        contract=given.contract,
+        seed=given.seed,
+        messages=given.messages,
+        actions=(*publish(*given.messages), *starts),
+        traps=(Trap(when=when, event=event, message=message, nth=nth, service=service, do=fault),),
+    )
+
+
+def passed(calm: History, contract: Contract) -> Iterator[tuple[str, str, str, int]]:
+    """Yield service, event, message and which time, for every protocol event of the calm run.
+
+    Which instance of a service a message goes to differs from run to run: the point belongs to the service.
+    """
     times: Counter[tuple[str, str, str]] = Counter()
+    messages = calm.header.schedule.messages
     for event in calm.events:
-        if (key := _key(event, calm.header.schedule)) is not None:
+        if event.message in messages and event.event in PROTOCOL_EVENTS:
+            key = (_service(event, contract), event.event, str(event.message))
             times[key] += 1
             yield (*key, times[key])
 
 
-def _key(event: Event, schedule: Schedule) -> tuple[str, str, str] | None:
-    if event.message is None or event.message not in schedule.messages or event.event not in PROTOCOL_EVENTS:
-        return None
-    return event.service, event.event, event.message
+def _service(event: Event, contract: Contract) -> str:
+    return next((name for name in contract.all_services if is_of(event.service, name)), event.service)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+from atleastonce.contract import Contract
 from atleastonce.history import History
 from atleastonce.schedule import Schedule, publish
 
 
-def duplicates(calm: History) -> Iterator[Schedule]:
+def duplicates(calm: History, contract: Contract) -> Iterator[Schedule]:  # noqa: ARG001 - as explorers are called
     """Yield, for every message, a second copy at once and one behind all others; then everything twice."""
     schedule = calm.header.schedule
     names = tuple(schedule.messages)

@@ -6,7 +6,7 @@ from that very frame on. `FAULTS` is the list of them; `noop` is the one to read
 
 from typing import Protocol
 
-from atleastonce.faults import cut, hold, kill, noop
+from atleastonce.faults import cut, hold, kill, noop, stop
 from atleastonce.faults.scene import Scene
 
 
@@ -27,6 +27,7 @@ FAULTS: dict[str, Fault] = {
     "kill": kill.Kill(),
     "cut": cut.Cut(),
     "hold": hold.Hold(),
+    "stop": stop.Stop(),
 }
 
 RULES: dict[str, str] = {name: fault.allowed for name, fault in FAULTS.items()}

@@ -13,3 +13,5 @@ class Scene:
     link: Link
     kill_service: Callable[[], None]
     """SIGKILL the service's processes, and absorb whatever its links still carry."""
+    stop_service: Callable[[], None]
+    """SIGTERM the service."""

@@ -10,6 +10,8 @@ from atleastonce.errors import ObservationError
 
 _OK = range(200, 300)
 _NOTHING_THERE = (404, 410)
+_GLANCE = 2.0
+"""How long an answer is awaited where only its status counts, in seconds."""
 
 
 class HttpObserver:
@@ -43,10 +45,14 @@ class HttpObserver:
 
     def answers(self, url: str) -> bool:
         """Tell whether an address answers 2xx now."""
+        return self.status(url) in _OK
+
+    def status(self, url: str) -> int:
+        """Return the status that an address answers now, 0 for no answer."""
         try:
-            return self._pool.request("GET", url, retries=False).status in _OK
+            return int(self._pool.request("GET", url, retries=False, timeout=_GLANCE).status)
         except urllib3.exceptions.HTTPError:
-            return False
+            return 0
 
     def listens(self, url: str) -> bool:
         """Tell whether somebody takes connections where an address points to."""

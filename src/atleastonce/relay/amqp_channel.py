@@ -85,6 +85,10 @@ class Channel:
                 self._queue = (method.queue or "") if method.nowait else self._queue
                 if _delays(method) and method.queue:
                     yield Event(event="delays", side="subject", channel=self._number, queue=method.queue)
+                if (life := (method.arguments or {}).get("x-message-ttl")) and method.queue:
+                    yield Event(
+                        event="expires", side="subject", channel=self._number, queue=method.queue, size=int(str(life))
+                    )
             case commands.Confirm.Select():
                 self._confirms = True
             case commands.Channel.Close():
@@ -117,6 +121,8 @@ class Channel:
         match content.method:
             case commands.Basic.Publish() as method:
                 queue = _target(method)
+                if queue in self._names.taps:
+                    self._names.tapped.append((queue, bytes(content.body), content.properties))
                 if self._confirms:
                     self._published += 1
                     self._unconfirmed[self._published] = _Owned(message, copy, queue)

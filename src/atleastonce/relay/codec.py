@@ -5,8 +5,9 @@ each link, and holds what the links of one subject have in common.
 """
 
 import re
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from atleastonce.history import Event
 
@@ -77,13 +78,17 @@ class Names:
     """Tells which message some bytes belong to: the ids and copies of the case that runs now.
 
     Ids are UUIDs of ours, so that finding one in a body, a key or a header is proof. Shared by the runner,
-    which fills it, and the codecs, which ask; both replace whole dicts, so no lock is needed.
+    which fills it, and the codecs, which ask; both replace whole dicts, so no lock is needed. What is
+    published to the queues of `taps` is copied to `tapped` (queue, body, properties): outputs that may not be
+    taken from a queue which another service consumes.
     """
 
     def __init__(self) -> None:
         self._case = ""
         self._messages: dict[bytes, str] = {}
         self._bodies: Mapping[str, bytes] = {}
+        self.taps: frozenset[str] = frozenset()
+        self.tapped: deque[tuple[str, bytes, Any]] = deque()
         self._past: set[bytes] = set()
 
     def begin(self, case: str, ids: Iterable[tuple[str, str]], bodies: Mapping[str, bytes]) -> None:

@@ -53,6 +53,14 @@ class Link:
             else:
                 end.transport.close()
 
+    def refuse(self) -> None:
+        """Reset a connection that was just taken: what a subject sees of a broker out of its reach."""
+        self.dead = True
+        for end in self._ends.values():
+            end.transport.abort()
+        self.ended.set()
+        self.relay.forget(self)
+
     def hold(self) -> None:
         """Keep back everything, in both directions, from the frame that is due now on."""
         self._holding = True

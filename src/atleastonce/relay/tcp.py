@@ -1,17 +1,17 @@
 """A TCP relay between one subject and its broker: passes whole frames, records their events, springs traps.
 
-One `Relay` per service and lane, with an event loop in a thread of its own. It outlives the subject: after a
-kill it absorbs what is still coming and ends every link of the dead client in order (`Relay.bury`).
+One `Relay` per subject; those of a lane share a `Loop`, so that what passes has one order. It outlives the
+subject: after a kill it absorbs what is still coming and ends every link of the dead client in order
+(`Relay.bury`).
 """
 
 import asyncio
 import contextlib
 import socket
-import threading
 import time
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import msgspec
 
@@ -19,73 +19,66 @@ from atleastonce.errors import BrokerError, TransportError
 from atleastonce.history import Event
 from atleastonce.relay.codec import Wire
 from atleastonce.relay.link import End, Link
+from atleastonce.relay.loop import Loop
 from atleastonce.relay.traps import Traps
 from atleastonce.schedule import Trap
 
 LOOPBACK = "127.0.0.1"
 
 Address = tuple[str, int]
-T = TypeVar("T")
 
 
 class Relay:
-    """Listens on 127.0.0.1 for one service, and passes everything to the broker and back.
+    """Listens on 127.0.0.1 for one subject, and passes everything to the broker and back.
 
-    `record` and `strike` are called on the relay's thread: the first with every event in the order it
+    `record` and `strike` are called on the loop's thread: the first with every event in the order it
     happened, the second when a trap springs, before or after its event passed; what `strike` does to the link
-    (cut, hold) or to the relay (bury) holds from the very frame that sprang it.
+    (cut, hold) or to the relay (bury) holds from the very frame that sprang it. `traps` may be shared: the
+    instances of one service spring each trap once.
     """
 
     def __init__(
         self,
+        loop: Loop,
         upstream: Address,
         service: str,
         make_wire: Callable[[Callable[[str, int], Address]], Wire],
         record: Callable[[Event], None],
         strike: Callable[[Trap, Link], None],
+        traps: Traps | None = None,
     ) -> None:
         self.service = service
-        self.traps = Traps()
+        self.traps = traps or Traps()
         self.record = record
         self.strike = strike
         self.clock: Callable[[], float] = time.monotonic
-        self.failure: BaseException | None = None
+        self._loop = loop
         self._upstream = upstream
+        self.refuses = False
         self._listeners: dict[Address, Address] = {}
         self._links: dict[int, Link] = {}
         self._numbers = 0
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._loop = asyncio.new_event_loop()
-        self._loop.set_exception_handler(self._failed)
-        self._thread = threading.Thread(target=self._loop.run_forever, name=f"relay-{service}", daemon=True)
         self._wire = make_wire(self.address_for)
 
     # -- for the runner's thread
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        self.address = self.call(self._listen_upstream)
+        self.address = self._loop.call(self._listen_upstream)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.run(self._shut(), within=10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._loop.run(self._shut(), within=10)
 
-    def call(self, what: Callable[[], T]) -> T:
-        """Run a function on the relay's thread and return its result."""
+    def cut(self, *, refuse: bool = False) -> int:
+        """Reset every link, and `refuse` new ones until `mend`; return how many there were."""
+        return self._loop.call(lambda: self._cut(refuse=refuse))
 
-        async def on_loop() -> T:
-            return what()
-
-        return self.run(on_loop(), within=10)
-
-    def run(self, what: Coroutine[Any, Any, T], within: float) -> T:
-        """Run a coroutine on the relay's loop and return its result; raise TimeoutError after `within` s."""
-        return asyncio.run_coroutine_threadsafe(what, self._loop).result(within)
+    def mend(self) -> None:
+        """Take new links again."""
+        self.refuses = False
 
     def subscribed(self) -> bool:
         """Whether the subject consumes over a live link."""
@@ -94,10 +87,10 @@ class Relay:
     def bury(self, within: float = 10.0) -> bool:
         """End every link of the dead subject in order, and wait for that; say whether it was all in order."""
         try:
-            return self.run(self._bury(), within)
+            return self._loop.run(self._bury(), within)
         except (TimeoutError, BrokerError, OSError) as exc:
             self.record(Event(event="buried", t=self.clock(), service=self.service, ok=False, note=str(exc)))
-            self.call(self.abandon)
+            self._loop.call(self.abandon)
             return False
 
     # -- on the relay's loop
@@ -106,6 +99,13 @@ class Relay:
         """From now on absorb whatever the links of the dead subject still carry."""
         for link in list(self._links.values()):
             link.dead = True
+
+    def _cut(self, *, refuse: bool) -> int:
+        self.refuses = refuse
+        live = [link for link in self._links.values() if not link.dead]
+        for link in live:
+            link.cut()
+        return len(live)
 
     def abandon(self) -> None:
         """Close every link without order."""
@@ -130,7 +130,7 @@ class Relay:
         return self.address_for(*self._upstream)
 
     async def _serve(self, listener: socket.socket, upstream: Address) -> None:
-        server = await self._loop.create_server(lambda: self._accepted(upstream), sock=listener)
+        server = await self._loop.events.create_server(lambda: self._accepted(upstream), sock=listener)
         async with server:
             await server.serve_forever()
 
@@ -138,12 +138,15 @@ class Relay:
         self._numbers += 1
         link = Link(self, self._numbers, self._wire.codec(self._numbers))
         self._links[link.number] = link
-        self._spawn(self._connect(link, upstream))
+        if self.refuses:
+            self._loop.events.call_soon(link.refuse)
+        else:
+            self._spawn(self._connect(link, upstream))
         return End(link, "subject")
 
     async def _connect(self, link: Link, upstream: Address) -> None:
         try:
-            await self._loop.create_connection(lambda: End(link, "broker"), *upstream)
+            await self._loop.events.create_connection(lambda: End(link, "broker"), *upstream)
         except OSError:
             link.end()  # the subject sees what it would see without us: a broker that is not there
         else:
@@ -171,13 +174,9 @@ class Relay:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _spawn(self, what: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(what)
+        task = self._loop.events.create_task(what)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:  # noqa: ARG002
-        """Keep the first failure of our own: the case it happened in is unknown, not judged."""
-        self.failure = self.failure or context.get("exception") or RuntimeError(context["message"])
 
 
 class _Asking:

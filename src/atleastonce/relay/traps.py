@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from atleastonce.history import Event
-from atleastonce.schedule import Trap, When
+from atleastonce.schedule import Trap, When, is_of
 
 
 @dataclass
@@ -18,7 +18,9 @@ class _Armed:
 
     def due(self, when: When, service: str, events: Iterable[Event]) -> bool:
         """Count these events; say whether they spring the trap."""
-        if self.sprung or self.trap.when != when or self.trap.service not in ("", service):
+        if self.sprung or self.trap.when != when:
+            return False
+        if self.trap.service and not is_of(service, self.trap.service):
             return False
         found = sum(_matches(self.trap, event) for event in events)
         self.seen += found

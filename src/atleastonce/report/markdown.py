@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from atleastonce.findings import Findings
+from atleastonce.report.curves import said, steepest
 from atleastonce.report.narrative import narrative
 from atleastonce.report.rows import SYMBOLS, Row, counted, numbered, rows, unexplained, versions
 from atleastonce.report.story import Step, Story
@@ -16,6 +17,7 @@ def report(found: Sequence[Findings], rules: Mapping[str, str], home: str) -> st
     for folder, _, counterexample in numbered(found):
         story = of_counterexample(counterexample, rules)
         parts += [f"## {counterexample.promise} is broken", sequence(story, f"{home}/{folder}")]
+    parts += [each for findings in found for each in _outages(findings)]
     parts += [_about(findings) for findings in found]
     return "\n\n".join(parts) + "\n"
 
@@ -46,6 +48,14 @@ def _unknowns(found: Sequence[Findings]) -> Iterator[str]:
         yield "\n".join(lines)
 
 
+def _outages(findings: Findings) -> Iterator[str]:
+    """Yield how the backlogs of a service drained, a line per curve."""
+    lines = [f"- `{said(curve)}`\\\n  {_cell(curve.schedule)}" for curve in steepest(findings)]
+    if lines:
+        yield f"## What waited while {findings.service} was down, on {broker_name(findings.broker)}"
+        yield "\n".join(lines)
+
+
 def _about(findings: Findings) -> str:
     title = f"## {findings.service} on {broker_name(findings.broker)}"
     ran = f"{findings.carried_out} of {findings.planned} schedules in {findings.seconds:.1f} s"
@@ -67,24 +77,34 @@ def mermaid(story: Story) -> str:
         "sequenceDiagram",
         "    participant runner as atleastonce",
         f"    participant broker as {_safe(broker_name(story.broker))}",
-        f"    participant service as {_safe(story.service)}",
+        *(
+            f"    participant {_lane(number)} as {_safe(name)}"
+            for number, name in enumerate(story.participants, start=1)
+        ),
     ]
-    return "\n".join((*lines, *(f"    {line}" for step in story.steps for line in _arrow(step))))
+    return "\n".join((*lines, *(f"    {line}" for step in story.steps for line in _arrow(story, step))))
 
 
-def _arrow(step: Step) -> Iterator[str]:
+def _lane(number: int) -> str:
+    return f"service{number}" if number > 1 else "service"
+
+
+def _arrow(story: Story, step: Step) -> Iterator[str]:
+    source, target = story.lane(step, step.source), story.lane(step, step.target)
+    last = _lane(len(story.participants))
     if step.kind == "gap":
-        yield f"Note over runner,service: … {_safe(step.what)}"
+        yield f"Note over runner,{last}: … {_safe(step.what)}"
     elif step.kind == "fault":
         if step.lost:
-            yield f"{step.source}-x{step.target}: {_safe(step.lost)}"
+            yield f"{source}-x{target}: {_safe(step.lost)}"
         allowed = f"<br/>{_safe(step.remark)}" if step.remark else ""
-        yield f"Note over runner,service: ✂ {_safe(step.what)}{allowed}"
+        yield f"Note over runner,{last}: ✂ {_safe(step.what)}{allowed}"
     else:
         remark = f"<br/>{_safe(step.remark)}" if step.remark else ""
-        yield f"{step.source}->>{step.target}: {_safe(f'{step.verb} {step.what}')}{remark}"
+        # An arrow from a participant to itself is what happens to it, or what it holds.
+        yield f"{source}->>{target}: {_safe(f'{step.verb} {step.what}')}{remark}"
     if step.mark:
-        yield f"Note right of service: ◄ {_safe(step.mark)}"
+        yield f"Note right of {last}: ◄ {_safe(step.mark)}"
 
 
 def _safe(text: str) -> str:

@@ -1,13 +1,19 @@
-"""Finds the events that show a promise being broken: the second effect, the settlement without one."""
+"""Finds the events that show a promise being broken: the second effect, the settlement without one.
+
+What the promises on outages, poison, order and time need is found in `atleastonce.report.marking`.
+"""
 
 from collections import Counter, defaultdict
 
 from atleastonce.history import Event, History, Observation, Output
+from atleastonce.report.marking import marked
 from atleastonce.report.wording import ordinal, queue_name
 from atleastonce.verdict import Verdict
 
 _SHORTEST_ID = 4
 _OUTPUTS = frozenset({"publish", "produce"})
+_LOSING = frozenset({"nothing-lost", "backlog-drains", "poison-set-aside", "recovers"})
+"""The promises that an effect may be missing from; where the message is blamed, it is."""
 
 
 class Marks:
@@ -27,6 +33,9 @@ class Marks:
         self._ids = _shortened({each.id for each in self._outputs.values() if each.id})
         self._surplus = self._second_effects()
         self._repeated = set() if self._surplus else self._again(history.events)
+        self._marked = marked(history, verdict)
+        self._poisons = frozenset(history.header.schedule.poisons)
+        self._set_aside = {each.message for each in self._seen.dead_letters}
         self._last_settled = {
             event.message: event for event in history.events if event.settles and event.event != "fetch"
         }
@@ -44,14 +53,33 @@ class Marks:
         """Return the mark of a delivery: an effect that no output shows began here."""
         return "takes effect again" if id(event) in self._repeated else ""
 
+    def of_event(self, event: Event) -> str:
+        """Return the mark of any event that shows the promise being broken by itself."""
+        return self._marked.get(id(event), "")
+
     def of_settlement(self, event: Event) -> str:
-        """Return the mark of a settlement after which an effect is owed for ever."""
+        """Return the mark of a settlement after which something is owed for ever, or which should not be."""
         last = self._last_settled.get(event.message)
-        if last is None or not self._broken("nothing-lost", event.message):
+        if last is None or not any(self._broken(each, event.message) for each in _LOSING):
             return ""
         answered = last.event == "response" and last.of == event.event
         is_last = last is event or (answered and (last.link, last.copy) == (event.link, event.copy))
-        return "its effect never came" if is_last else ""
+        return self._owed(event.message) if is_last else ""
+
+    def of_dead_letter(self, letter: Output, times: int) -> str:
+        """Return the mark of what lies in the dead-letter queue so many times."""
+        if not self._broken("poison-set-aside", letter.message):
+            return ""
+        if letter.message not in self._poisons:
+            return "no poison"
+        return "not as it was sent" if letter.changed else f"{times} times" if times > 1 else ""
+
+    def _owed(self, message: str | None) -> str:
+        if self._verdict.promise != "poison-set-aside":
+            return "its effect never came"
+        if message in self._poisons:
+            return "" if message in self._set_aside else "it is set aside nowhere"
+        return "no poison, but set aside" if message in self._set_aside else "its effect never came"
 
     def _broken(self, promise: str, message: str | None) -> bool:
         verdict = self._verdict

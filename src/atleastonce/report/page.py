@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from atleastonce.findings import Counterexample, Findings
+from atleastonce.findings import Counterexample, Curve, Findings
 from atleastonce.promises import PROMISES
+from atleastonce.report import curves
 from atleastonce.report.chart import svg
 from atleastonce.report.narrative import lines
 from atleastonce.report.rows import SYMBOLS, grouped, numbered, unexplained, versions
 from atleastonce.report.story import Story
 from atleastonce.report.telling import of_counterexample
-from atleastonce.report.wording import broker_name
+from atleastonce.report.wording import broker_name, queue_name
 from atleastonce.verdict import Outcome
 
 _SENTENCES: dict[Outcome, str] = {
@@ -58,7 +59,17 @@ def _group(findings: Findings, verdicts: Sequence[Any]) -> dict[str, Any]:
         "rows": verdicts,
         "ran": f"{findings.carried_out} of {findings.planned} schedules in {findings.seconds:.1f} s",
         "unknowns": unexplained(findings),
+        "outages": [_outage(curve) for curve in curves.steepest(findings)],
         "facts": {**findings.settings, **versions(findings)},
+    }
+
+
+def _outage(curve: Curve) -> dict[str, str]:
+    return {
+        "queue": queue_name(curve.queue),
+        "outcome": curves.outcome(curve),
+        "schedule": curve.schedule,
+        "svg": curves.svg(curve),
     }
 
 
@@ -75,10 +86,11 @@ def _told(replay: str, folder: str, found: Counterexample, rules: Mapping[str, s
         "reason": story.reason,
         "differences": story.differences,
         "chart": svg(story, _described(story)),
+        "outages": [_outage(curve) for curve in story.curves],
         "lines": list(lines(story, replay)),
     }
 
 
 def _described(story: Story) -> str:
     """Say in words what the chart shows, for who cannot see it; the lines below it are the whole story."""
-    return f"Sequence of {len(story.steps)} steps between atleastonce, the broker and {story.service}"
+    return f"Sequence of {len(story.steps)} steps between atleastonce, the broker and {', '.join(story.participants)}"

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from atleastonce.findings import Curve
+
 Lane = Literal["runner", "broker", "service"]
 Kind = Literal["step", "again", "fault", "gap"]
 
@@ -13,7 +15,7 @@ class Step:
 
     `what` went from `source` to `target`; `remark` says more, `mark` why it matters. One more copy of a
     message (`again`) and a `fault` have the rule that allows them as their remark; `lost` is what the fault
-    prevented. A `gap` stands for steps that are left out.
+    prevented. A `gap` stands for steps that are left out. `service` says which one the lane ``service`` is.
     """
 
     verb: str
@@ -25,11 +27,15 @@ class Step:
     kind: Kind = "step"
     lost: str = ""
     t: float = 0.0
+    service: str = ""
 
 
 @dataclass(frozen=True)
 class Story:
-    """One schedule as it went, and what that means for one promise."""
+    """One schedule as it went, and what that means for one promise.
+
+    `services` are those that take part, where there are several; `curves` show what waited meanwhile.
+    """
 
     promise: str
     service: str
@@ -38,3 +44,16 @@ class Story:
     steps: tuple[Step, ...]
     differences: tuple[str, ...]
     reason: str
+    services: tuple[str, ...] = ()
+    curves: tuple[Curve, ...] = ()
+
+    @property
+    def participants(self) -> tuple[str, ...]:
+        """The services, each of which has a lane of its own in a chart."""
+        return self.services or (self.service,)
+
+    def lane(self, step: Step, end: Lane) -> str:
+        """Return a name for the lane on which one end of a step lies: ``service2`` is the second service."""
+        if end != "service" or step.service not in self.services[1:]:
+            return end
+        return f"service{self.services.index(step.service) + 1}"

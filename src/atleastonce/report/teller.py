@@ -1,25 +1,33 @@
 """Goes through the events of a history and makes steps of those that a person wants to read.
 
 What belongs together is one step (a publication and its confirm, a kill and its trap), and a publication of
-ours comes before its delivery even where its confirm came later.
+ours comes before its delivery even where its confirm came later. What the runner did is told in `conduct`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-import msgspec
-
-from atleastonce.history import Event, History
+from atleastonce.history import Event, History, Output
+from atleastonce.report.conduct import OF_NO_MESSAGE, Conduct
+from atleastonce.report.folding import Told, folded, joined
 from atleastonce.report.marks import Marks
 from atleastonce.report.story import Lane, Step
-from atleastonce.report.wording import BY_BROKER, DUPLICATE_ALLOWED, fault_words, place, trap_of
+from atleastonce.report.wording import (
+    BY_BROKER,
+    allowed,
+    copy_number,
+    fault_words,
+    introduced,
+    named,
+    place,
+    queue_name,
+    trap_of,
+)
 from atleastonce.schedule import Schedule, Trap
 from atleastonce.verdict import Verdict
 
-_MERGED = frozenset({"publish", "deliver", "fetch", "ack", "commit"})
 _ANSWERED = {"publish": "confirm", "produce": "confirm", "commit": "response", "end-txn": "response"}
 _FAULTS = frozenset({"sprung", "kill", "cut"})
-_OWN = frozenset({"start", "stop", "exited"})
 
 
 def tell(history: History, verdict: Verdict, rules: Mapping[str, str], messages: set[str]) -> list[Step]:
@@ -27,33 +35,39 @@ def tell(history: History, verdict: Verdict, rules: Mapping[str, str], messages:
     return _Teller(history, verdict, rules).tell(messages)
 
 
-def _in_telling_order(events: Iterable[Event]) -> list[Event]:
-    """Put every publication of ours before whatever else happened to its copy."""
-    ordered: list[Event] = []
+def services(history: History) -> tuple[str, ...]:
+    """Return the services that took part, in the order of the contract: each instance is one."""
+    known = history.header.services
+    seen = dict.fromkeys(event.service for event in history.events if event.service)
+    return tuple(sorted(seen, key=lambda name: _place_of(name, known))) or known
+
+
+def _place_of(name: str, known: Sequence[str]) -> int:
+    """Return the place of a service in the contract; ``inventory-2`` is an instance of ``inventory``."""
+    return next(
+        (n for n, each in enumerate(known) if name == each or name.startswith(f"{each}-")), len(known)
+    )
+
+
+def _in_telling_order(events: Iterable[Event]) -> list[tuple[Event, float]]:
+    """Put every publication and request of ours before whatever else happened to its copy, at that time."""
+    ordered: list[tuple[Event, float]] = []
     first: dict[str, int] = {}
     for event in events:
-        at = first.get(event.copy or "") if event.event == "published" else None
+        copy = event.copy or ""
+        at = first.get(copy) if event.event in {"published", "asked"} else None
         if at is None:
-            first.setdefault(event.copy or "", len(ordered))
-            ordered.append(event)
+            if event.event != "asked":
+                first.setdefault(copy, len(ordered))
+            ordered.append((event, event.t))
         else:
             # Recorded when it was confirmed, but told from when it was certainly under way.
-            ordered.insert(at, msgspec.structs.replace(event, t=ordered[at].t))
-            first = {copy: index + (index >= at) for copy, index in first.items()}
+            ordered.insert(at, (event, ordered[at][1]))
+            first = {each: index + (index >= at) for each, index in first.items()}
+        if event.event == "asked":
+            # Its next request begins with what happens from now on.
+            first.pop(copy, None)
     return ordered
-
-
-def _joined(steps: Iterable[Step]) -> list[Step]:
-    """Make one step of neighbours that differ in their message only."""
-    joined: list[Step] = []
-    for step in steps:
-        last = joined[-1] if joined else None
-        alike = last is not None and replace(last, what="", t=0.0) == replace(step, what="", t=0.0)
-        if last is not None and alike and step.verb in _MERGED and not step.mark:
-            joined[-1] = replace(last, what=f"{last.what}, {step.what}")
-        else:
-            joined.append(step)
-    return joined
 
 
 class _Teller:
@@ -64,19 +78,25 @@ class _Teller:
         self._schedule: Schedule = history.header.schedule
         self._rules = rules
         self._marks = Marks(history, verdict)
-        self._delivered: set[str | None] = set()
+        self._conduct = Conduct(history)
+        self._several = len(services(history)) > 1
+        self._delivered: set[tuple[int, str | None]] = set()
         self._answered: set[int] = set()
+        self._by_http = {event.copy for event in history.events if event.event == "asked"}
 
     def tell(self, messages: set[str]) -> list[Step]:
         """Return the steps of these messages, and every fault."""
-        told: list[Step] = []
-        events = _in_telling_order(self._history.events)
-        for index, event in enumerate(events):
+        told: list[Told] = []
+        ordered = _in_telling_order(self._history.events)
+        events = [event for event, _ in ordered]
+        for index, (event, t) in enumerate(ordered):
             step = None if index in self._answered else self._step(event, index, events)
-            about_it = event.message in messages or (event.message is None and event.event in _OWN)
+            about_it = event.message in messages or event.event in OF_NO_MESSAGE
             if step is not None and (about_it or step.kind == "fault"):
-                told.append(replace(step, t=event.t))
-        return _joined(told)
+                mark = step.mark or self._marks.of_event(event)
+                told.append((event, replace(step, t=t, mark=mark, service=event.service)))
+        steps = folded(told, {each: named(each, self._schedule) for each in messages})
+        return [*joined(steps), *self._dead_letters(messages)]
 
     def _step(self, event: Event, index: int, events: Sequence[Event]) -> Step | None:
         step: Step | None = None
@@ -93,9 +113,24 @@ class _Teller:
                 step = self._late_answer(event)
             case "sprung":
                 step = self._fault(event, trap_of(event, self._schedule))
-            case "start" | "stop" | "exited":
-                step = self._life(event, index, events)
+            case _:
+                step = self._conduct.step(event)
         return step
+
+    def _dead_letters(self, messages: set[str]) -> Iterator[Step]:
+        """Yield what was found in the dead-letter queue at the end, one step for what is there twice."""
+        seen = self._history.observed("faulty")
+        letters: dict[tuple[str | None, str, tuple[str, ...]], list[Output]] = {}
+        for letter in seen.dead_letters if seen else ():
+            if letter.message is None or letter.message in messages:
+                letters.setdefault((letter.message, letter.queue, letter.changed), []).append(letter)
+        for (message, queue, changed), same in letters.items():
+            what = named(message, self._schedule) if message else "a message that tells no name"
+            state = f"changed: {', '.join(changed)}" if changed else "as it was sent" if message else ""
+            times = f"{len(same)} times" if len(same) > 1 else ""
+            remark = ", ".join(filter(None, (f"in {queue_name(queue)}", times, state)))
+            mark = self._marks.of_dead_letter(same[0], len(same))
+            yield Step("set aside", what, "broker", "broker", remark, mark, t=seen.at if seen else 0.0)
 
     def _answer(self, event: Event, index: int, events: Sequence[Event]) -> Event | None:
         """Return the broker's answer to a request, and take it out, unless a fault came between the two."""
@@ -111,15 +146,17 @@ class _Teller:
                 return other
         return None
 
-    def _published(self, event: Event) -> Step:
-        known = self._schedule.messages.get(event.message or "")
-        name = f"{event.message} ({known.id})" if known and known.id else str(event.message)
+    def _published(self, event: Event) -> Step | None:
+        if event.copy in self._by_http:
+            return None  # the request that it came of is told
+        name = introduced(event.message, self._history.header)
         where = place(self._where_in(event))
         if not event.ok:
             where += f", not confirmed: {event.note}"
-        if _copy_number(event) > 1:
-            allowed = f"allowed: {DUPLICATE_ALLOWED}"
-            return Step("publish", f"{name} again", "runner", "broker", allowed, kind="again")
+        if copy_number(event) > 1:
+            return Step("publish", f"{name} again", "runner", "broker", allowed("duplicate"), kind="again")
+        if event.message in self._schedule.poisons:
+            return Step("publish", name, "runner", "broker", allowed("poison"), kind="again")
         return Step("publish", name, "runner", "broker", f"→ {where}" if where else "")
 
     def _where_in(self, event: Event) -> Event:
@@ -128,13 +165,15 @@ class _Teller:
         return next((e for e in arrivals if e.copy == event.copy), event)
 
     def _delivery(self, event: Event) -> Step:
-        again = event.copy in self._delivered or event.redelivered
-        self._delivered.add(event.copy)
+        taken = (_place_of(event.service, self._history.header.services), event.copy)
+        # What carries no copy of ours, such as an output that a chain passes on, may be another one each time.
+        again = event.redelivered or (event.copy is not None and taken in self._delivered)
+        self._delivered.add(taken)
         remark = "redelivered" if again else "first delivery"
-        if _copy_number(event) > 1:
-            remark += f" of copy {_copy_number(event)}"
+        if copy_number(event) > 1:
+            remark += f" of copy {copy_number(event)}"
         mark = self._marks.of_delivery(event)
-        return Step(event.event, str(event.message), "broker", "service", remark, mark)
+        return Step(event.event, named(event.message, self._schedule), "broker", "service", remark, mark)
 
     def _output(self, event: Event, answer: Event | None) -> Step:
         identity = self._marks.short_id(event)
@@ -155,9 +194,9 @@ class _Teller:
             )
         if event.event == "commit":
             remark = f"offset {event.offset}, {remark}"
-        elif _copy_number(event) > 1:
-            remark = ", ".join(filter(None, (f"of copy {_copy_number(event)}", remark)))
-        what = str(event.message) + (f" ({event.note})" if event.event == "end-txn" else "")
+        elif copy_number(event) > 1:
+            remark = ", ".join(filter(None, (f"of copy {copy_number(event)}", remark)))
+        what = named(event.message, self._schedule) + (f" ({event.note})" if event.event == "end-txn" else "")
         return Step(event.event, what, remark=remark, mark=self._marks.of_settlement(event))
 
     def _late_answer(self, event: Event) -> Step:
@@ -175,21 +214,13 @@ class _Teller:
         source: Lane = "broker" if trap.event in BY_BROKER else "service"
         return Step(
             verb=trap.do,
-            what=fault_words(trap),
+            what=fault_words(trap, event.service if self._several else ""),
             source=source,
             target="service" if source == "broker" else "broker",
             remark=f"allowed: {rule}" if rule else "",
             kind="fault",
             lost=f"{trap.event} {trap.message}" if trap.when == "before" else "",
         )
-
-    def _life(self, event: Event, index: int, events: Sequence[Event]) -> Step:
-        remark = event.note
-        if event.event == "start":
-            ready = (e for e in events[index:] if e.event == "ready" and e.service == event.service)
-            remark = next((f"ready {e.note}" if e.ok else "not ready in time" for e in ready), "")
-        source: Lane = "service" if event.event == "exited" else "runner"
-        return Step(event.event, event.service, source, "service", remark)
 
 
 def _same_place(one: Event, other: Event) -> bool:
@@ -199,9 +230,3 @@ def _same_place(one: Event, other: Event) -> bool:
         other.queue,
         other.partition,
     )
-
-
-def _copy_number(event: Event) -> int:
-    """Return which publication of its message an event is about; the first where nothing says otherwise."""
-    number = (event.copy or "").rpartition("#")[2]
-    return int(number) if number.isdecimal() else 1

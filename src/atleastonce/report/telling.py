@@ -7,12 +7,12 @@ Where there are too many steps, those of innocent messages go first, then the mi
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from atleastonce.findings import Counterexample, Judged
+from atleastonce.findings import Counterexample, Judged, curves
 from atleastonce.history import History
 from atleastonce.report.differences import differences
 from atleastonce.report.rows import counted
 from atleastonce.report.story import Step, Story
-from atleastonce.report.teller import tell
+from atleastonce.report.teller import services, tell
 from atleastonce.verdict import Verdict
 
 _MOST_STEPS = 18
@@ -54,6 +54,8 @@ def retell(
         steps=_short(history, verdict, rules),
         differences=differences(history, verdict),
         reason=verdict.reason,
+        services=services(history),
+        curves=curves(history),
     )
 
 
@@ -62,7 +64,8 @@ def _short(history: History, verdict: Verdict, rules: Mapping[str, str]) -> tupl
     schedule = history.header.schedule
     named = {trap.message for trap in schedule.traps}
     steps: list[Step] = []
-    for messages in ({*schedule.published} | named, {*verdict.blamed} | named):
+    blamed = {*verdict.blamed} | named | {*schedule.poisons}
+    for messages in ({*schedule.published} | named, blamed):
         steps = tell(history, verdict, rules, messages)
         if len(steps) <= _MOST_STEPS:
             return tuple(steps)

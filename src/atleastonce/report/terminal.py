@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from atleastonce.findings import Findings
+from atleastonce.report.curves import said, steepest
 from atleastonce.report.narrative import Part, lines
 from atleastonce.report.rows import SYMBOLS, counted, rows
 from atleastonce.report.story import Story
@@ -21,6 +22,7 @@ _PARTS: dict[Part, str] = {
     "fault": "yellow",
     "marked": "red",
     "difference": "red",
+    "curve": "cyan",
     "replay": "dim",
 }
 MEANINGS: Mapping[int, str] = {
@@ -33,12 +35,16 @@ MEANINGS: Mapping[int, str] = {
 
 
 def show(console: "Console", found: Sequence[Findings], stories: Sequence[tuple[Story, str]]) -> None:
-    """Print the verdicts, why the unknown ones are, then each story with the folder to replay it from."""
+    """Print the verdicts, why the unknown ones are, the outages, each story with the folder to replay it."""
     console.print(table(found))
     for row in rows(found):
         if row.verdict == "unknown":
             about = f"{row.promise} of {row.service} on {row.broker} is unknown: {row.reason}"
             console.print(about, style=COLOURS["unknown"], markup=False, soft_wrap=True)
+    for findings in found:
+        for curve in steepest(findings):
+            about = f"{findings.service} on {findings.broker}: " if len(found) > 1 else ""
+            console.print(about + said(curve), style=_PARTS["curve"], markup=False, soft_wrap=True)
     for story, replay in stories:
         console.print()
         console.print(told(story, replay), soft_wrap=True)

@@ -1,16 +1,34 @@
-"""The words for faults and places, as the reports use them."""
+"""The words for faults, messages and places, as the reports use them."""
 
 import re
+import tomllib
+from collections.abc import Mapping
 
-from atleastonce.history import Event
+from atleastonce.history import Event, Header
 from atleastonce.schedule import Schedule, Trap
 
 _BROKERS = {"rabbitmq": "RabbitMQ", "kafka": "Kafka"}
 
-DUPLICATE_ALLOWED = "a publisher may send again after an unknown confirm"
-"""The rule that allows a second copy, which no fault but an action of the schedule brings about."""
+ALLOWED: Mapping[str, str] = {
+    "duplicate": "a publisher may send again after an unknown confirm",
+    "poison": "a broker passes on any bytes, whoever wrote them",
+    "ask": "what was not answered 2xx may be asked again",
+    "stop": "a service may be down while messages are accepted",
+    "cut": "a connection may break at any moment; unacknowledged messages are redelivered",
+    "isolate": "a network may be parted, and whole again later",
+    "restart": "a broker may be restarted at any time",
+    "unroute": "a queue may be deleted by an operator; an unroutable message is returned",
+    "wait": "a message may lie for any length of time",
+}
+"""The rules that allow what the actions of a schedule do; what its traps do is allowed by their faults."""
 
-_STRUCK = {"kill": "service killed", "cut": "link cut", "hold": "link held", "noop": "nothing done"}
+_STRUCK = {
+    "kill": "service killed",
+    "stop": "service stopped",
+    "cut": "link cut",
+    "hold": "link held",
+    "noop": "nothing done",
+}
 BY_BROKER = frozenset({"deliver", "fetch", "confirm", "return", "response"})
 """What the broker sends; everything else comes from the service."""
 _ORDINALS = {2: "second", 3: "third"}
@@ -19,9 +37,19 @@ _LANE = re.compile(r"^[^./]*lane-\d+\.")
 """What stands before the name of a topic in a lane of its own."""
 
 
-def fault_words(trap: Trap) -> str:
-    """Say what a trap did, and when: ``service killed before ack(m1) reached the broker``."""
+def allowed(what: str) -> str:
+    """Say why something may happen: a key of `ALLOWED`."""
+    return f"allowed: {ALLOWED[what]}"
+
+
+def fault_words(trap: Trap, service: str = "") -> str:
+    """Say what a trap did, and when: ``service killed before ack(m1) reached the broker``.
+
+    `service` names the one that was struck, where there are several.
+    """
     struck = _STRUCK.get(trap.do, trap.do)
+    if service:
+        struck = f"{service}: {struck.removeprefix('service ')}"
     nth = f"the {ordinal(trap.nth)} " if trap.nth > 1 else ""
     end = "the service" if trap.event in BY_BROKER else "the broker"
     reached = "reached" if trap.when == "before" else "had reached"
@@ -36,6 +64,44 @@ def broker_name(kind: str) -> str:
 def ordinal(number: int) -> str:
     """Return ``second``, ``third``, ``4th`` …."""
     return _ORDINALS.get(number, f"{number}th")
+
+
+def named(message: str | None, schedule: Schedule) -> str:
+    """Return a message's name, which says of a poison that it is one."""
+    known = schedule.messages.get(message or "")
+    return f"{message} (poison)" if known and known.poison is not None else str(message)
+
+
+def introduced(message: str | None, header: Header) -> str:
+    """Return a message's name with what it is: its business identity, or the kind of its poison."""
+    known = header.schedule.messages.get(message or "")
+    if known is None:
+        return str(message)
+    if known.poison is not None:
+        kinds = _poison_kinds(header.contract_text)
+        kind = kinds[known.poison] if known.poison < len(kinds) else ""
+        return f"{message} ({f'poison {kind}'.strip()})"
+    return f"{message} ({known.id})" if known.id else str(message)
+
+
+def _poison_kinds(contract: str) -> list[str]:
+    """Return the names of the kinds of poison in the text of a contract, as far as it has any."""
+    try:
+        kinds = tomllib.loads(contract).get("poison", [])
+        return [str(kind.get("name", "")) for kind in kinds]
+    except (tomllib.TOMLDecodeError, AttributeError, TypeError):
+        return []
+
+
+def copy_number(event: Event) -> int:
+    """Return which publication of its message an event is about; the first where nothing says otherwise."""
+    number = (event.copy or "").rpartition("#")[2]
+    return int(number) if number.isdecimal() else 1
+
+
+def succeeded(status: int) -> bool:
+    """Tell whether a status of HTTP is a 2xx."""
+    return status // 100 == 2  # noqa: PLR2004 - as they say
 
 
 def trap_of(event: Event, schedule: Schedule) -> Trap | None:

@@ -61,32 +61,34 @@ class ProcessSubject:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
-    def wait(self, within: float) -> None:
-        """Wait until a killed process is gone; raise ServiceError after `within` seconds."""
+    def terminate(self) -> None:
+        """Ask it to stop (SIGTERM), and return at once."""
         if self._process is not None:
-            try:
-                self._process.wait(within)
-            except subprocess.TimeoutExpired as exc:
-                raise ServiceError(
-                    f"{self.name} (pid {self._process.pid}) is still there {within} s after a kill"
-                ) from exc
+            with contextlib.suppress(ProcessLookupError):
+                self._process.terminate()
 
     def stop(self, within: float = 5.0) -> None:
-        """Ask it to stop (SIGTERM), wait `within` seconds, then kill what is left of the group."""
-        if self._process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(within)
-        self.kill()
-        self._process.wait()
+        """Ask it to stop, and see to it that it has ended when this returns (`end`)."""
+        self.terminate()
+        self.end(within)
+
+    def end(self, within: float = 5.0) -> None:
+        """Wait until it has ended, and after `within` seconds kill what is left of the group."""
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(within)
+            self.kill()
+            self._process.wait()
+
+    @property
+    def exit_words(self) -> str:
+        """Say how it ended."""
+        code = self._process.poll() if self._process is not None else None
+        return "it was never started" if code is None else f"it ended with exit code {code}"
 
     def describe_exit(self) -> str:
         """Say how it ended, with the end of its log."""
-        code = self._process.poll() if self._process is not None else None
-        how = "it was never started" if code is None else f"it ended with exit code {code}"
-        return f"{how}; the end of its log:\n{self.tail()}"
+        return f"{self.exit_words}; the end of its log:\n{self.tail()}"
 
     def recent_log(self) -> str:
         """Return the end of the log, at most 64 KiB of it."""

@@ -67,14 +67,26 @@ class Namespace(Protocol):
     def publish(self, envelope: Envelope) -> Receipt:
         """Send one copy to the contract's input, and wait for the broker's confirm."""
 
-    def outputs(self) -> list[Letter]:
-        """Take everything that lies in the contract's output queues now, oldest first per queue."""
+    def outputs(self, consumed: Collection[str] = ()) -> list[Letter]:
+        """Take everything that lies in the contract's output queues now, oldest first per queue.
+
+        From those that a service of a chain consumes, nothing is taken: it belongs to that service.
+        """
 
     def dead_letters(self) -> list[Letter]:
         """Take everything that lies in the contract's dead-letter queue now."""
 
     def depth(self, subscriptions: Collection[Subscription]) -> int:
         """Count what still waits for the subject there, as the broker knows it at this moment."""
+
+    def reopen(self) -> None:
+        """Forget the connections of our own, which a restart of the broker has ended."""
+
+    def unroute(self, queue: str) -> None:
+        """Delete a queue with its bindings, and keep in mind what they were."""
+
+    def reroute(self, queue: str) -> None:
+        """Make a queue again that `unroute` deleted, unless the subject has done so."""
 
     def __enter__(self) -> Self:
         """Create the namespace."""

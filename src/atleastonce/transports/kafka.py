@@ -113,7 +113,7 @@ class KafkaNamespace:
             return Receipt(confirmed=False, note=f"{error.name()} {error.str()}")
         raise TransportError(f"cannot publish to the topic {topic}: {error.name()} {error.str()}")
 
-    def outputs(self) -> list[Letter]:
+    def outputs(self, consumed: Collection[str] = ()) -> list[Letter]:  # noqa: ARG002 - reading takes nothing away
         """Take what lies in the output topics up to their ends now."""
         return self._take(self._contract.output.topics)
 
@@ -131,6 +131,17 @@ class KafkaNamespace:
         return sum(self._lag(s.group, self._real(s.queue)) for s in set(subscriptions) if s.group)
 
     # -- the pieces
+
+    def reopen(self) -> None:
+        """Do nothing: these clients connect again by themselves."""
+
+    def unroute(self, queue: str) -> None:
+        """Refuse: a topic is not taken away from under a producer."""
+        raise TransportError(f"cannot delete the topic {queue!r} and make it again as it was")
+
+    def reroute(self, queue: str) -> None:
+        """Refuse, as `unroute` does."""
+        self.unroute(queue)
 
     def _real(self, topic: str) -> str:
         """Return the name on the broker of a topic that the contract, or an event, names."""

@@ -1,10 +1,11 @@
 """RabbitMQ for one lane: a virtual host of its own, confirmed publishing, reading what came out."""
 
 import contextlib
-from collections.abc import Collection, Iterator
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import quote, urlsplit
 
 import pika
@@ -37,6 +38,7 @@ class RabbitmqNamespace:
         self._management = Management(management_url) if management_url else None
         self.name = name if self._management else (self._split.path.lstrip("/") or "/")
         self._contract = contract.contract
+        self._deleted: dict[str, Deleted] = {}
         self._folder = contract.path.parent
         self._opened: (
             tuple[pika.BlockingConnection, pika.adapters.blocking_connection.BlockingChannel] | None
@@ -103,9 +105,10 @@ class RabbitmqNamespace:
                 return Receipt(confirmed=False, note="refused by the broker")
         return Receipt(confirmed=True)
 
-    def outputs(self) -> list[Letter]:
-        """Take what lies in the output queues."""
-        return [letter for queue in self._contract.output.queues for letter in self._take(queue)]
+    def outputs(self, consumed: Collection[str] = ()) -> list[Letter]:
+        """Take what lies in the output queues that nobody else consumes."""
+        queues = (queue for queue in self._contract.output.queues if queue not in consumed)
+        return [letter for queue in queues for letter in self._take(queue)]
 
     def dead_letters(self) -> list[Letter]:
         """Take what lies in the dead-letter queue."""
@@ -115,6 +118,27 @@ class RabbitmqNamespace:
     def depth(self, subscriptions: Collection[Subscription]) -> int:
         """Count the ready messages by passive declaration: the management interface is seconds behind."""
         return sum(self._count(queue) or 0 for queue in {s.queue for s in subscriptions})
+
+    def reopen(self) -> None:
+        """Forget our connection; the next use opens another."""
+        self._drop()
+
+    def unroute(self, queue: str) -> None:
+        """Delete a queue with its bindings, and keep in mind what they were."""
+        self._deleted[queue] = self._manage().queue(self.name, queue)
+        with _translated(f"delete the queue {queue!r}"):
+            self._channel().queue_delete(queue)
+
+    def reroute(self, queue: str) -> None:
+        """Make a queue again that `unroute` deleted, with its bindings; leave one that is there again as it is."""
+        self._manage().make_queue(self.name, queue, self._deleted.pop(queue))
+
+    def _manage(self) -> "Management":
+        if self._management is None:
+            raise TransportError(
+                "cannot delete a queue and make it again without the management interface; give --management-url"
+            )
+        return self._management
 
     def _take(self, queue: str) -> Iterator[Letter]:
         with _translated(f"read the queue {queue!r}"):
@@ -164,8 +188,15 @@ class RabbitmqNamespace:
                 opened[0].close()
 
 
+class Deleted(NamedTuple):
+    """What a queue was declared with, and where it was bound to."""
+
+    declared: Mapping[str, Any]
+    bindings: Sequence[Mapping[str, Any]]
+
+
 class Management:
-    """The management interface, for what AMQP cannot do: virtual hosts and definitions."""
+    """The management interface, for what AMQP cannot do: virtual hosts, definitions, what a queue is."""
 
     def __init__(self, url: str) -> None:
         split = urlsplit(url)
@@ -194,7 +225,27 @@ class Management:
             raise ContractError(f"broker.definitions: cannot read {path}: {exc.strerror}") from exc
         self._request("POST", f"definitions/{quote(vhost, safe='')}", body)
 
-    def _request(self, method: str, path: str, body: bytes | None = None) -> None:
+    def queue(self, vhost: str, name: str) -> Deleted:
+        """Read how a queue was declared and where it is bound to."""
+        path = f"queues/{quote(vhost, safe='')}/{quote(name, safe='')}"
+        found, bindings = self._read(path), self._read(f"{path}/bindings")
+        # The policy's own arguments and the type come back as the declaration had them.
+        declared = {key: found[key] for key in ("durable", "auto_delete", "arguments")}
+        return Deleted(declared, [each for each in bindings if each["source"]])
+
+    def make_queue(self, vhost: str, name: str, was: Deleted) -> None:
+        """Declare a queue as it was, and bind it where it was bound to."""
+        place = quote(vhost, safe="")
+        self._request("PUT", f"queues/{place}/{quote(name, safe='')}", json.dumps(was.declared).encode())
+        for binding in was.bindings:
+            what = {"routing_key": binding["routing_key"], "arguments": binding["arguments"]}
+            path = f"bindings/{place}/e/{quote(binding['source'], safe='')}/q/{quote(name, safe='')}"
+            self._request("POST", path, json.dumps(what).encode())
+
+    def _read(self, path: str) -> Any:
+        return json.loads(self._request("GET", path))
+
+    def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
         with _translated(f"{method} /api/{path} of the management interface"):
             answer = self._pool.request(method, f"{self._base}/{path}", body=body, headers=self._headers)
         if answer.status >= _HTTP_ERROR:
@@ -202,6 +253,7 @@ class Management:
             raise TransportError(
                 f"the management interface answered {answer.status} to {method} /api/{path}: {text}"
             )
+        return answer.data
 
 
 def echo(url: str) -> None:

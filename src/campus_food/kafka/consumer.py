@@ -9,8 +9,8 @@ from typing import Any
 from confluent_kafka import Consumer as Client
 from confluent_kafka import KafkaError, KafkaException, Message
 
+from campus_food.database import TRANSIENT
 from campus_food.kafka.clients import Cluster, Publisher, consumer_settings
-from campus_food.store import TRANSIENT
 from campus_food.worker import Worker
 
 # Seconds between looks at `stopping`, and for a question that shows whether the broker is back.

@@ -13,8 +13,9 @@ from confluent_kafka import Message
 from campus_food.kafka.clients import Cluster, cluster_from
 from campus_food.kafka.consumer import Consumer
 from campus_food.messages import BadMessage, OrderPlaced, parse_order
-from campus_food.service import run
+from campus_food.service import INVENTORY, run
 from campus_food.store import Store
+from campus_food.web import inventory_routes
 
 MESSAGE_ID = "message_id"  # the header that says which message a record is a copy of
 
@@ -87,13 +88,13 @@ def _message_id(record: Message) -> str | None:
             try:
                 return value if isinstance(value, str) else value.decode()
             except UnicodeDecodeError as error:
-                raise BadMessage(f"{MESSAGE_ID}: expected text in the header, found {value!r}") from error
+                raise BadMessage(MESSAGE_ID, f"expected text in the header, found {value!r}") from error
     return None
 
 
 def main(inventory: type[Inventory] = Inventory, store: type[Store] = Store) -> None:
     """Run the service until SIGTERM."""
-    run(cluster_from, inventory, store)
+    run(INVENTORY, cluster_from, inventory, store, inventory_routes)
 
 
 if __name__ == "__main__":

@@ -7,48 +7,42 @@ again, without a second effect.
 
 import logging
 
-from campus_food.messages import BadMessage, OrderPlaced, parse_order
+from campus_food.messages import OrderPlaced, parse_order
 from campus_food.rabbitmq import topology
-from campus_food.rabbitmq.consumer import Consumer, Delivery, Link, link_from
-from campus_food.service import run
+from campus_food.rabbitmq.consumer import Consumer, Delivery
+from campus_food.rabbitmq.link import Link, link_from
+from campus_food.service import INVENTORY, run
 from campus_food.store import Store
+from campus_food.web import inventory_routes
 
 log = logging.getLogger(__name__)
 
 
-class Inventory(Consumer):
+class Inventory(Consumer[OrderPlaced]):
     """Reserves stock for the orders of a queue, and tells what became of each."""
 
+    queue = topology.ORDERS
+    queues = (queue,)
+
     def __init__(self, link: Link, store: Store) -> None:
-        super().__init__(link, topology.ORDERS)
+        super().__init__(link, store)
         self.store = store
 
     def connected(self) -> None:
         """Publish what an earlier life committed and had no time to publish."""
         self.retry(self.publish_outbox)
 
-    def delivered(self, delivery: Delivery) -> None:
-        """Work, and settle when it is done: a crash in between makes the broker deliver again."""
-        try:
-            order = parse_order(delivery.body, delivery.message_id)
-        except BadMessage as bad:
-            log.warning("Poison, set aside", extra={"message_id": delivery.message_id, "reason": str(bad)})
-            delivery.reject()
-            return
-        self.handle(order, delivery)
-
-    def handle(self, order: OrderPlaced, delivery: Delivery) -> None:
-        """Do one order."""
-        self.work(order)
-        delivery.ack()
+    def parse(self, delivery: Delivery) -> OrderPlaced:
+        """Read an order."""
+        return parse_order(delivery.body, delivery.message_id)
 
     def work(self, order: OrderPlaced) -> None:
         """Reserve and tell; a duplicate changes nothing."""
-        context = {"order_id": order.order_id, "message_id": order.message_id}
         if self.retry(lambda: self.store.reserve(order)):
+            context = {"order_id": order.order_id, "message_id": order.message_id}
             log.info("Received order %s", order.order_id, extra=context)
         else:
-            log.info("Message %s already processed, skipping (idempotency)", order.message_id, extra=context)
+            self.duplicate(order)
         # For a duplicate too: an instance that died before publishing may have handled its first copy.
         self.retry(self.publish_outbox)
 
@@ -61,7 +55,7 @@ class Inventory(Consumer):
 
 def main(inventory: type[Inventory] = Inventory, store: type[Store] = Store) -> None:
     """Run the service until SIGTERM."""
-    run(link_from, inventory, store)
+    run(INVENTORY, link_from, inventory, store, inventory_routes)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The queues of the ordering system, declared alike by every service that uses one."""
 
+from collections.abc import Callable
 from typing import Any
 
 from campus_food.messages import FAILED, RESERVED
@@ -25,16 +26,12 @@ QUEUE_TYPES = ("quorum", "classic")
 DELIVERY_LIMIT = 1000
 
 
-def declare(channel: Any, queue_type: str) -> None:
-    """Make sure that every queue is there, dead-letter queues first, since others point to them."""
-    for name in sorted(set(DEAD_LETTERS.values())):
-        channel.queue_declare(name, durable=True, arguments={"x-queue-type": queue_type})
-    for name, dead in DEAD_LETTERS.items():
-        channel.queue_declare(name, durable=True, arguments=_arguments(queue_type, dead))
+Arguments = Callable[[str, str], dict[str, Any]]
 
 
-def _arguments(queue_type: str, dead: str) -> dict[str, Any]:
-    arguments: dict[str, Any] = {
+def arguments(queue_type: str, dead: str) -> dict[str, Any]:
+    """Return the arguments of a queue of this type, whose rejected messages go to the queue `dead`."""
+    found: dict[str, Any] = {
         "x-queue-type": queue_type,
         "x-dead-letter-exchange": "",  # the default exchange: it needs no binding that somebody could forget
         "x-dead-letter-routing-key": dead,
@@ -42,7 +39,15 @@ def _arguments(queue_type: str, dead: str) -> dict[str, Any]:
     if queue_type == "quorum":
         # Without these two the broker moves dead letters without waiting for a confirm, and may lose one. The
         # strategy needs this overflow: with any other it falls back silently.
-        arguments["x-dead-letter-strategy"] = "at-least-once"
-        arguments["x-overflow"] = "reject-publish"
-        arguments["x-delivery-limit"] = DELIVERY_LIMIT
-    return arguments
+        found["x-dead-letter-strategy"] = "at-least-once"
+        found["x-overflow"] = "reject-publish"
+        found["x-delivery-limit"] = DELIVERY_LIMIT
+    return found
+
+
+def declare(channel: Any, queue_type: str, arguments_of: Arguments = arguments) -> None:
+    """Make sure that every queue is there, dead-letter queues first, since others point to them."""
+    for name in sorted(set(DEAD_LETTERS.values())):
+        channel.queue_declare(name, durable=True, arguments={"x-queue-type": queue_type})
+    for name, dead in DEAD_LETTERS.items():
+        channel.queue_declare(name, durable=True, arguments=arguments_of(queue_type, dead))

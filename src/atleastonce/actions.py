@@ -1,0 +1,246 @@
+"""Does what a schedule says, action by action, and starts services again that end by themselves."""
+
+import time
+from collections.abc import Callable
+
+from atleastonce import canary
+from atleastonce.durations import Duration
+from atleastonce.errors import Cancelled, ServiceError
+from atleastonce.expectation import Pace
+from atleastonce.faults import FAULTS
+from atleastonce.lane import Lane, Pending
+from atleastonce.part import Part
+from atleastonce.schedule import SENTINEL, Action, Schedule, Trap, is_of
+from atleastonce.standing import Standing
+
+_HEALTHY = range(200, 300)
+_MOMENT = 0.2
+_MOMENTS = 2.0
+"""How long nothing passes before all is taken to be out, in seconds; and how long that is awaited, in `settles`."""
+_AGAIN_AFTER = 0.05
+"""Seconds between two requests for the same copy."""
+
+
+class Actor:
+    """Carries out the actions of one schedule in one lane."""
+
+    def __init__(self, lane: Lane, schedule: Schedule, pace: Pace, standing: Standing) -> None:
+        self._lane = lane
+        self._schedule = schedule
+        self._pace = pace
+        self._standing = standing
+        self._pending: list[Pending] = []
+        self._asked = 0.0
+        self._starting: list[Part] = []
+        self._do: dict[str, Callable[[str], bool]] = {
+            "publish": self._publish,
+            "start": self._start,
+            "stop": self._stop,
+            "cut": self._cut,
+            "isolate": self._isolate,
+            "mend": self._mend,
+            "restart": self._restart,
+            "unroute": self._unroute,
+            "reroute": self._reroute,
+            "wait": self._wait,
+        }
+
+    def act(self) -> bool:
+        """Do every action and publish the sentinel; say whether every trap sprang and every copy was taken."""
+        for action in self._schedule.actions:
+            self.go_on()
+            if not self._do[action.verb](action.target):
+                return False
+        if not self._sprung(self._schedule.traps):
+            return False
+        self._await_ready()
+        if down := [part for part in self._lane.parts if part.down]:
+            self._lane.note("ready", ok=False, note="it was not started again", service=down[0].name)
+            return False
+        if SENTINEL not in self._schedule.published:
+            self._publish(SENTINEL)
+        return True
+
+    def go_on(self) -> None:
+        """Raise Cancelled where the run shall end, and Looped where the case goes round in circles.
+
+        Services that ended by themselves are started again, as any platform does; what got no answer is sent again.
+        """
+        if self._lane.site.stop.is_set():
+            raise Cancelled("the run was asked to stop")
+        self._supervise()
+        self._standing.check_loops()
+
+    def all_taken(self) -> bool:
+        """Send again what got no answer, now and then; say whether nothing is left of it."""
+        if self._pending and time.monotonic() - self._asked > _AGAIN_AFTER:
+            self._pending = [each for each in self._pending if self._lane.ask(each) is not None]
+            self._asked = time.monotonic()
+        return not self._pending
+
+    def canary_kept_its_time(self) -> bool:
+        """Let a process of our own go through the same broker on the same machine, and note whether it was late."""
+        site, allowed = self._lane.site, canary.ALLOWED * self._pace.canary + canary.GRACE
+        took = canary.measure(site.canary, site.environment({}), within=allowed)
+        found = "not back in time" if took is None else f"took {took:.2f} s"
+        self._lane.note("canary", ok=took is not None, note=f"{found}, allowed {allowed:.2f} s")
+        return took is not None
+
+    # -- messages
+
+    def _publish(self, message: str) -> bool:
+        pending = self._lane.publish(message)
+        if pending is not None:
+            self._pending.append(pending)
+        return True
+
+    def _unroute(self, queue: str) -> bool:
+        self._collect_all()  # what lies in it goes with it
+        self._lane.namespace.unroute(queue)
+        self._lane.note("unrouted", queue=queue)
+        return True
+
+    def _reroute(self, queue: str) -> bool:
+        self._lane.namespace.reroute(queue)
+        self._lane.note("rerouted", queue=queue)
+        self.all_taken()
+        return True
+
+    def _wait(self, duration: str) -> bool:
+        seconds = float(Duration.parse(duration))
+        self._lane.site.stop.wait(seconds)
+        self._lane.note("waited", note=duration)
+        return True
+
+    # -- services
+
+    def _stop(self, service: str) -> bool:
+        for part in self._lane.of(service):
+            part.stop()
+        return True
+
+    def _start(self, service: str) -> bool:
+        """Start what is down, once the traps that end it have sprung; what follows need not await all of ready."""
+        deadly = tuple(
+            trap
+            for trap in self._schedule.traps
+            if FAULTS[trap.do].ends_service and (not trap.service or is_of(trap.service, service))
+        )
+        if not self._sprung(deadly):
+            return False
+        started = [part for part in self._lane.of(service) if part.down]
+        for part in started:
+            part.bury()
+        if any(action.verb == "stop" for action in self._schedule.actions):
+            self._standing.note_depths()
+        for part in started:
+            part.spawn()
+        for part in started:
+            part.await_subscribed()
+        self._starting += started
+        self.all_taken()
+        return True
+
+    def _await_ready(self) -> None:
+        """Wait until every service that was started is ready; one that ends meanwhile is started again."""
+        while self._starting:
+            self.go_on()
+            part = self._starting.pop()
+            try:
+                part.await_ready()
+            except ServiceError:
+                if not part.exited:
+                    raise
+
+    def _supervise(self) -> None:
+        for part in self._lane.parts:
+            if part.exited and not part.relay.refuses:
+                part.note("exit", note=part.subject.exit_words)
+                part.down = True
+                self._standing.note_exit(part.name)
+                part.bury()
+                part.spawn()
+                self._starting.append(part)
+                try:
+                    part.await_subscribed()
+                except ServiceError:
+                    if part.subject.alive:
+                        raise
+
+    # -- links
+
+    def _cut(self, service: str) -> bool:
+        for part in self._lane.of(service):
+            part.relay.cut()
+        return True
+
+    def _isolate(self, service: str) -> bool:
+        for part in self._lane.of(service):
+            if (status := part.health()) is not None:
+                part.note("health", size=status)
+            part.note("isolated", size=part.relay.cut(refuse=True))
+        self._await_health(service, healthy=False)
+        return True
+
+    def _mend(self, service: str) -> bool:
+        for part in self._lane.of(service):
+            part.relay.mend()
+            part.note("mended")
+        self._supervise()
+        self._await_health(service, healthy=True)
+        self.all_taken()
+        return True
+
+    def _await_health(self, service: str, *, healthy: bool) -> None:
+        """Note what the health endpoints say until all say so, or the deadline passes: then the canary flies."""
+        waiting = [part for part in self._lane.of(service) if part.service.health]
+        said: dict[str, int] = {}
+
+        def all_say_so() -> bool:
+            for part in waiting:
+                status = part.health() or 0
+                if said.get(part.name) != status:
+                    said[part.name] = status
+                    part.note("health", size=status)
+            return all((said[part.name] in _HEALTHY) is healthy for part in waiting)
+
+        if waiting and not self._lane.record.await_(all_say_so, self._pace.deadline, pulse=0.05):
+            self.canary_kept_its_time()
+
+    def _restart(self, _broker: str) -> bool:
+        assert self._lane.site.restart is not None  # noqa: S101 - such schedules are not planned
+        self._collect_all()  # an output that is not persistent would be gone with the restart
+        self._lane.site.restart()
+        self._lane.namespace.reopen()
+        self._lane.note("broker-restarted")
+        return True
+
+    def _collect_all(self) -> None:
+        """Take what has come out, once what was sent is settled and nothing has passed for a moment."""
+        record = self._lane.record
+        record.await_(
+            lambda: record.idle() > _MOMENT and self._standing.settled(), _MOMENTS * self._pace.settles
+        )
+        self._standing.collect()
+
+    # -- traps
+
+    def _sprung(self, traps: tuple[Trap, ...]) -> bool:
+        """Wait until these traps have sprung; note the first that did not before all was settled."""
+        record = self._lane.record
+
+        def over() -> bool:
+            self.go_on()
+            if not {*traps} & {*self._lane.traps.unsprung()}:
+                return True
+            # A service that acknowledges first may still be at work when all is settled.
+            taken = self.all_taken()
+            return taken and record.idle() > self._pace.settles and self._standing.settled()
+
+        if traps:
+            record.await_(over, self._pace.quiet)
+            for trap in self._lane.unsprung():
+                if trap in traps:
+                    self._lane.note("unsprung", ok=False, note=trap.describe())
+                    return False
+        return True

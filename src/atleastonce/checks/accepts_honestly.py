@@ -1,0 +1,97 @@
+"""accepts-honestly: an answer of 2xx means that the message is on the broker; anything else may be repeated.
+
+Assumes that a repeated request carries the same idempotency key, and that the history is quiet. A request that
+was refused and took effect nevertheless is no fault: repeating it must not have a second effect. A message of
+which several copies were sent is the business of effects-once. Linear in the events.
+"""
+
+from collections import Counter
+
+from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, judged, listed
+from atleastonce.effects import Difference
+from atleastonce.history import History
+from atleastonce.schedule import SENTINEL
+from atleastonce.verdict import Verdict
+
+PROMISE = "accepts-honestly"
+
+
+def check(history: History) -> Verdict:
+    """Judge a history; the occasion is a link that was cut, or a queue taken away, while messages were sent."""
+    return judged(PROMISE, history, _judged)
+
+
+def _judged(case: Case) -> Verdict:
+    asked = [event for event in case.history.events if event.event == "asked"]
+    if not asked:
+        raise Unjudgeable("no request was sent to the service", occasion=False)
+    case.became_quiet(apart_from=("published",))
+    if not _disturbed(case):
+        raise Unjudgeable("no link was cut and no queue taken away while requests were sent", occasion=False)
+    more = _done_twice(case)
+    if more:
+        return Verdict(
+            promise=PROMISE,
+            outcome="broken",
+            reason="a request that was repeated under one idempotency key had more than one effect",
+            evidence=evidence(more),
+            blamed=blamed(more),
+            surplus=any(difference.message for difference in more),
+        )
+    short = _not_on_the_broker(case)
+    if short:
+        case.witnessed(f"missing: {'; '.join(evidence(short))}")
+        return Verdict(
+            promise=PROMISE,
+            outcome="broken",
+            reason="a request that was answered with 2xx has no effect, or less than its whole effect",
+            evidence=evidence(short),
+            blamed=blamed(short),
+        )
+    refused = _refused(case)
+    if refused:
+        times = Counter(event.message for event in asked)
+        said = ", ".join(f"{listed([message])} ({times[message]} requests)" for message in refused)
+        raise Unjudgeable(f"never answered with 2xx: {said}")
+    accepted = [message for message in case.innocents if message in case.confirmed & case.seen]
+    if not accepted:
+        raise Unjudgeable("a clean run shows no effect of what was accepted: observe more", occasion=False)
+    reason = f"answered with 2xx, {listed(accepted)} had their effect"
+    return Verdict(promise=PROMISE, outcome="kept", reason=reason)
+
+
+def _disturbed(case: Case) -> bool:
+    """Tell whether, before the last request was answered, a link was cut or a queue taken away."""
+    disturbed = False
+    for event in case.history.events:
+        disturbed = disturbed or event.event in ("cut", "unrouted")
+        disturbed = disturbed or (event.event == "isolated" and event.size > 0)
+        if disturbed and event.event == "asked":
+            return True
+    return False
+
+
+def _refused(case: Case) -> tuple[str, ...]:
+    """Return the messages that were asked and never accepted."""
+    asked = dict.fromkeys(e.message for e in case.history.events if e.event == "asked" and e.message)
+    return tuple(m for m in asked if m not in case.confirmed and m not in case.poisons)
+
+
+def _not_on_the_broker(case: Case) -> tuple[Difference, ...]:
+    """Return what accepted messages lack; what lies in the dead-letter queue is on the broker."""
+    short = case.missing({*case.confirmed, SENTINEL} - {*_refused(case)})
+    return tuple(each for each in short if each.message is None or each.message not in case.dead_lettered)
+
+
+def _done_twice(case: Case) -> tuple[Difference, ...]:
+    """Return what is more, of messages that were sent more than once under one key."""
+    requests = Counter(e.message for e in case.history.events if e.event == "asked")
+    copies = Counter(message for message, _ in {(e.message, e.copy) for e in case.history.events if e.copy})
+    again = {message for message in case.innocents if requests[message] > 1 and copies[message] == 1}
+    more = [each for each in case.differences if each.kind == "surplus"]
+    named = tuple(each for each in more if each.message in again)
+    if named:
+        return named
+    # A total may be any message's, unless all of them were repeated.
+    everyone = bool(again) and again == {*case.innocents}
+    return tuple(each for each in more if each.message is None) if everyone else ()

@@ -1,0 +1,126 @@
+"""keeps-order: per key, effects follow the order of publication.
+
+Judged only without any fault: what is delivered again may well come late. The order is that of the outputs, each
+message counted at its first one in a queue (on Kafka, one key of the output), and that of what the service
+published on one link; what an observed address shows has no order. Inputs count together where one queue
+and one partition kept their order. Linear in the events.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+from atleastonce.checks.case import Case, Unjudgeable, interruption, is_delivered, is_published, judged, ours
+from atleastonce.history import History
+from atleastonce.verdict import Verdict
+
+PROMISE = "keeps-order"
+
+_Place = tuple[str, ...]
+
+
+class _Inputs(NamedTuple):
+    """The messages that share a key, and a queue that keeps their order, as they were published."""
+
+    key: str
+    messages: tuple[str, ...]
+
+
+def check(history: History) -> Verdict:
+    """Judge a history; the occasion are two messages of one key that were in flight together."""
+    return judged(PROMISE, history, _judged)
+
+
+def _judged(case: Case) -> Verdict:
+    schedule = case.history.header.schedule
+    names = [action.target for action in schedule.actions]
+    if schedule.traps or schedule.poisons or not _only_published(case) or len({*names}) < len(names):
+        raise Unjudgeable(
+            "order is judged where each message is sent once, none is poison, and nothing is done", occasion=False
+        )
+    case.became_quiet()
+    if (event := interruption(case.history.events)) is not None:
+        raise Unjudgeable(f"messages may have been given back ({event.event}): order is judged without")
+    together = list(filter(_in_flight(case), _inputs(case)))
+    if not together:
+        raise Unjudgeable("no two messages of one key were in flight together", occasion=False)
+    orders = _orders(case)
+    judgeable = [(each, where, order) for each in together for where, order in _of(each, orders)]
+    if not judgeable:
+        raise Unjudgeable("no outputs name two messages of one key: observe more", occasion=False)
+    wrong = [found for each, where, order in judgeable for found in _overtaken(each, where, order)]
+    if not wrong:
+        said = "; ".join(dict.fromkeys(f"{each.key}: {', '.join(order)}" for each, _, order in judgeable))
+        reason = f"outputs came in the order of publication ({said})"
+        return Verdict(promise=PROMISE, outcome="kept", reason=reason)
+    return Verdict(
+        promise=PROMISE,
+        outcome="broken",
+        reason="messages of one key took effect in another order than they were published",
+        evidence=tuple(dict.fromkeys(line for line, _ in wrong)),
+        blamed=ours(message for _, pair in wrong for message in pair),
+        surplus=True,
+    )
+
+
+def _only_published(case: Case) -> bool:
+    return all(action.verb == "publish" for action in case.history.header.schedule.actions)
+
+
+def _inputs(case: Case) -> list[_Inputs]:
+    """Return the messages by key, queue and partition, where two or more share them."""
+    keys: dict[str, str] = case.history.header.declared.get("keys", {})
+    groups: dict[tuple[str, str, int], list[str]] = {}
+    for event in case.history.events:
+        if is_published(event) and event.message in keys and event.message in case.innocents:
+            group = groups.setdefault((keys[event.message], event.queue, event.partition), [])
+            group.append(event.message)
+    return [_Inputs(key, tuple(each)) for (key, _, _), each in groups.items() if len(each) > 1]
+
+
+def _in_flight(case: Case) -> Callable[[_Inputs], bool]:
+    """Return what tells whether one of them was there before the one in front of it had been settled."""
+    there: dict[str, int] = {}
+    settled: dict[str, int] = {}
+    for index, event in enumerate(case.history.events):
+        if event.message and (is_published(event) or is_delivered(event)):
+            there.setdefault(event.message, index)
+        if event.message and event.settles:
+            settled.setdefault(event.message, index)
+    never = len(case.history.events)
+    return lambda inputs: any(there[two] < settled.get(one, never) for one, two in pairwise(inputs.messages))
+
+
+def _orders(case: Case) -> dict[_Place, tuple[str, ...]]:
+    """Return for each place where outputs have an order the messages, at their first one there."""
+    kafka = case.history.header.broker == "kafka"
+    found: dict[_Place, dict[str, None]] = {}
+    for output in case.observed("faulty").outputs:
+        if output.message and not (kafka and output.key is None):
+            place: _Place = (output.queue, output.key or "") if kafka else (output.queue,)
+            found.setdefault(place, {}).setdefault(output.message)
+    ends = case.history.header.declared.get("ends", ())
+    for event in case.history.events:
+        if event.event in ("publish", "produce") and event.side == "subject" and event.message:
+            # What carries our copy to a queue that is no end is the input again, to be tried later.
+            if event.copy and event.queue not in ends and "/" not in event.queue:
+                continue
+            place = (event.queue, event.service, str(event.link), str(event.partition))
+            found.setdefault(place, {}).setdefault(event.message)
+    return {place: tuple(messages) for place, messages in found.items()}
+
+
+def _of(inputs: _Inputs, orders: dict[_Place, tuple[str, ...]]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield where the outputs of two or more of these messages have an order, and that order."""
+    for place, order in orders.items():
+        mine = tuple(message for message in order if message in inputs.messages)
+        if len(mine) > 1:
+            yield place[0], mine
+
+
+def _overtaken(inputs: _Inputs, where: str, order: Iterable[str]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield each message that came right before one published earlier."""
+    published = {message: number for number, message in enumerate(inputs.messages)}
+    for one, two in pairwise(order):
+        if published[one] > published[two]:
+            yield f"{one} before {two} in queue {where} (key {inputs.key})", (one, two)

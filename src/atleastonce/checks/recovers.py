@@ -1,0 +1,108 @@
+"""recovers: after a cut link, a broker restart or a crash the next message takes effect, with no help.
+
+Judges the messages published after the last fault that really hit, the sentinel among them: what was under way
+when it hit is the business of nothing-lost. The deadline is the one after which the runner gave up waiting for
+quiet; it is accused only where the canary kept its time. Schedules with poison, with an outage or with a queue
+taken away are judged by the promises that name these. Linear in the events.
+"""
+
+from atleastonce.checks.case import (
+    Case,
+    Unjudgeable,
+    blamed,
+    evidence,
+    is_delivered,
+    is_published,
+    judged,
+    listed,
+    ours,
+)
+from atleastonce.history import Event, History
+from atleastonce.schedule import SENTINEL
+from atleastonce.verdict import Verdict
+
+PROMISE = "recovers"
+
+
+def check(history: History) -> Verdict:
+    """Judge a history; the occasion is a link that died, or a service that was killed and started again."""
+    return judged(PROMISE, history, _judged)
+
+
+def _judged(case: Case) -> Verdict:
+    schedule = case.history.header.schedule
+    if case.poisons or case.planned("stop", "unroute"):
+        raise Unjudgeable("the schedule holds another fault than a crash or a dead link", occasion=False)
+    if not schedule.traps and not case.planned("cut", "isolate", "restart"):
+        raise Unjudgeable("no crash and no dead link was planned", occasion=False)
+    case.ended()
+    index, fault = _fault(case)
+    later = _published_after(case, index)
+    within = case.option(PROMISE, "within")
+    deadline = f"within {within:g} s" if within else "in time"
+    if case.unquiet is not None:
+        case.witnessed(case.unquiet)
+        waiting = [copy.partition("#")[0] for copy in case.ledger.unsettled()]
+        return _broken(
+            f"after {fault} the service did not get back to work {deadline}",
+            (case.unquiet,),
+            ours(message for message in case.innocents if message in waiting),
+        )
+    if not any(message in case.touched or None in case.touched for message in later):
+        raise Unjudgeable(f"a clean run shows no effect of {listed(later)}: observe more", occasion=False)
+    short = case.missing(later)
+    if short:
+        case.witnessed(f"missing: {'; '.join(evidence(short))}")
+        return _broken(
+            f"published after {fault}, {listed(later)} did not take effect {deadline}",
+            evidence(short),
+            blamed(short),
+        )
+    reason = f"published after {fault}, {listed(later)} took effect {deadline}"
+    return Verdict(promise=PROMISE, outcome="kept", reason=reason)
+
+
+def _broken(reason: str, said: tuple[str, ...], guilty: tuple[str, ...]) -> Verdict:
+    return Verdict(promise=PROMISE, outcome="broken", reason=reason, evidence=said, blamed=guilty)
+
+
+def _fault(case: Case) -> tuple[int, str]:
+    """Return the last fault that really hit, where in the events and in words."""
+    found: tuple[int, str] | None = None
+    killed: dict[str, tuple[int, str]] = {}
+    isolated: set[str] = set()
+    closed, trap = False, ""
+    for index, event in enumerate(case.history.events):
+        closed = closed or event.event == "closed"
+        match event.event:
+            case "sprung":
+                trap = event.note
+            case "kill":
+                killed[event.service] = index, _words(trap, "kill", event)
+            case "start" if event.service in killed:
+                found = max(found or (0, ""), killed.pop(event.service))
+            case "cut":
+                found = index, _words(trap, "cut", event)
+            case "isolated" if event.size:
+                isolated.add(event.service)
+            case "mended" if event.service in isolated:
+                found = index, f"isolating {event.service}".strip()
+            case "broker-restarted":
+                found = index, "a restart of the broker"
+    if found is None or (found[1] == "a restart of the broker" and not closed):
+        raise Unjudgeable("no link died, and nothing that was killed was started again", occasion=False)
+    return found
+
+
+def _words(trap: str, fault: str, event: Event) -> str:
+    """Say a fault by the trap that let it strike, or by the service it struck."""
+    return trap if trap.startswith(f"{fault} ") else f"{fault} {event.service}".strip()
+
+
+def _published_after(case: Case, index: int) -> tuple[str, ...]:
+    """Return the messages of which no copy was there when the fault hit; the sentinel always is one."""
+    events = case.history.events
+    begun = (e for e in events[:index] if is_published(e) or is_delivered(e) or e.event == "asked")
+    before = {event.message for event in begun}
+    later = [e.message for e in events[index:] if is_published(e) and e.message and e.message not in before]
+    return tuple(dict.fromkeys([message for message in later if message != SENTINEL] + [SENTINEL]))

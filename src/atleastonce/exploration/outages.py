@@ -1,0 +1,86 @@
+"""Outages: the service down while messages come, its links cut, the broker out of reach or restarted."""
+
+from collections.abc import Iterator
+
+from atleastonce.contract import Contract
+from atleastonce.exploration.crash_points import crash_points
+from atleastonce.history import History
+from atleastonce.schedule import Action, Message, Schedule, publish
+
+_BACKLOG = 40
+"""How many messages wait while a service is down, and how many fresh ones come once it is back."""
+_EXPIRES = 2.0
+"""How many times the time to live of a queue's messages the service is down."""
+_LONGEST = 15.0
+"""How long it is down at the most, in seconds."""
+
+
+def outages(calm: History, contract: Contract) -> Iterator[Schedule]:
+    """Yield an outage of every service, cut links, a broker out of reach, a broker restarted, a queue deleted."""
+    services = tuple(contract.all_services)
+    entry = services[0] if contract.input.http else ""
+    for service in services:
+        if service != entry:
+            yield backlog(calm, service)
+    for service in services:
+        yield _disturbed(calm, Action(cut=service))
+        yield _disturbed(calm, Action(isolate=service), Action(mend=service))
+    yield _disturbed(calm, Action(restart="broker"))
+    if entry:
+        for queue in _published_to(calm, entry):
+            yield _disturbed(calm, Action(unroute=queue), Action(reroute=queue))
+    yield from crash_points(calm, contract, fault="cut")
+
+
+def backlog(calm: History, service: str) -> Schedule:
+    """Return the schedule in which messages wait for a service, and fresh ones come while it catches up."""
+    given = calm.header.schedule
+    bodies = [message.body for message in given.messages.values()]
+    names = [f"m{n}" for n in range(1, 2 * _BACKLOG + 1)]
+    old, fresh = names[:_BACKLOG], names[_BACKLOG:]
+    pause = tuple(Action(wait=f"{seconds:.3f}s") for seconds in _expiries(calm))
+    return Schedule(
+        contract=given.contract,
+        seed=given.seed,
+        messages={
+            name: Message(id=f"o{n}", body=bodies[n % len(bodies)]) for n, name in enumerate(names, start=1)
+        },
+        actions=(
+            Action(stop=service),
+            *publish(*old),
+            *pause,
+            Action(start=service),
+            *publish(*fresh),
+        ),
+    )
+
+
+def _disturbed(calm: History, *actions: Action) -> Schedule:
+    """Return the schedule with these actions, a message published before, between and behind them."""
+    given = calm.header.schedule
+    bodies = [message.body for message in given.messages.values()]
+    names = [f"m{n}" for n in range(1, len(actions) + 2)]
+    steps = list(publish(names[0]))
+    for action, name in zip(actions, names[1:], strict=True):
+        steps += [action, *publish(name)]
+    return Schedule(
+        contract=given.contract,
+        seed=given.seed,
+        messages={
+            name: Message(id=f"o{n}", body=bodies[n % len(bodies)]) for n, name in enumerate(names, start=1)
+        },
+        actions=tuple(steps),
+    )
+
+
+def _expiries(calm: History) -> Iterator[float]:
+    """Yield how long the service must be down for messages to expire, where a queue lets them."""
+    lives = calm.header.declared.get("expires", {}).values()
+    if lives:
+        yield min(_EXPIRES * max(lives) / 1000, _LONGEST)
+
+
+def _published_to(calm: History, service: str) -> Iterator[str]:
+    """Yield the queues that a service publishes to by their names, in the order of the first time."""
+    queues = (e.queue for e in calm.events if e.event == "publish" and e.service == service)
+    yield from (queue for queue in dict.fromkeys(queues) if "/" not in queue)

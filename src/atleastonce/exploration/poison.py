@@ -1,0 +1,41 @@
+"""Poison: each kind between innocent messages, alone and with a crash while it is handled; then all of them."""
+
+from collections.abc import Iterator
+
+from atleastonce import poisons
+from atleastonce.contract import Contract
+from atleastonce.history import History
+from atleastonce.schedule import Action, Message, Schedule, Trap, publish
+
+
+def poison(calm: History, contract: Contract) -> Iterator[Schedule]:
+    """Yield the schedules, where the contract promises that poison is set aside and messages come by a queue."""
+    promised = {"poison-set-aside", "backs-off"} & {*contract.promised}
+    if not promised or contract.input.http:
+        return
+    given = calm.header.schedule
+    kinds = {
+        f"p{n}": Message(id=kind.name, poison=n - 1)
+        for n, kind in enumerate(poisons.kinds(contract), start=1)
+    }
+    first, *others = given.messages
+    services = tuple(contract.all_services)[:1]
+
+    def schedule(names: tuple[str, ...], traps: tuple[Trap, ...] = ()) -> Schedule:
+        order = (first, *names, *others)
+        starts = tuple(Action(start=service) for service in services) if traps else ()
+        return Schedule(
+            contract=given.contract,
+            seed=given.seed,
+            messages={**given.messages, **{name: kinds[name] for name in names}},
+            actions=(*publish(*order), *starts),
+            traps=traps,
+        )
+
+    for name in kinds:
+        yield schedule((name,))
+    for name in kinds:
+        kill = Trap(when="after", event="deliver", message=name, service=services[0], do="kill")
+        yield schedule((name,), (kill,))
+    if len(kinds) > 1:
+        yield schedule(tuple(kinds))

@@ -1,0 +1,130 @@
+"""A part of a lane: one instance of one service, behind a relay of its own."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from atleastonce import templates
+from atleastonce.contract import Service
+from atleastonce.errors import Cancelled, ServiceError
+from atleastonce.history import Event
+from atleastonce.observe.http import HttpObserver
+from atleastonce.recording import Record
+from atleastonce.relay.tcp import Relay
+from atleastonce.subjects.process import ProcessSubject
+
+
+@dataclass
+class Part:
+    """One subject and its relay; used by the lane's thread, except `kill` and `stop_softly`."""
+
+    name: str
+    service_name: str
+    service: Service
+    relay: Relay
+    subject: ProcessSubject
+    runtime: dict[str, str]
+    record: Record
+    observer: HttpObserver
+    listens: tuple[str, ...]
+    """Addresses, filled in, where it must take connections to be ready, unless `service.ready` says more."""
+    must_subscribe: bool
+    cancelled: Callable[[], bool]
+    down: bool = field(default=True, init=False)
+    """Whether it is not meant to run: not started yet, killed or stopped."""
+
+    def note(self, event: str, *, ok: bool = True, note: str = "", size: int = 0) -> None:
+        """Record something that was done to it or found out about it."""
+        self.record.add(
+            Event(event=event, t=self.record.clock(), service=self.name, ok=ok, note=note, size=size)
+        )
+
+    # -- starting
+
+    def spawn(self) -> None:
+        """Start the process, and return at once."""
+        self.down = False
+        self.note("start")
+        self._began = time.monotonic()
+        self.subject.start()
+
+    def await_subscribed(self) -> None:
+        """Wait until the relay saw it subscribe, or it is ready without; raise ServiceError."""
+        self._await(lambda: self.relay.subscribed() or not self.must_subscribe)
+
+    def await_ready(self) -> None:
+        """Wait until it is ready; raise ServiceError where it is not in time."""
+        self._await(self._ready)
+        self.note("ready", note=f"after {time.monotonic() - self._began:.3f} s")
+
+    def _await(self, true: Callable[[], bool]) -> None:
+        within = float(self.service.ready_within)
+        left = max(0.0, self._began + within - time.monotonic())
+        done = self.record.await_(lambda: self.cancelled() or not self.subject.alive or true(), left)
+        if self.cancelled():
+            raise Cancelled("the run was asked to stop")
+        if not self.subject.alive:
+            raise ServiceError(f"{self.name} did not get ready: {self.subject.describe_exit()}")
+        if not done:
+            raise ServiceError(self._not_ready(within))
+
+    def _ready(self) -> bool:
+        if self.must_subscribe and not self.relay.subscribed():
+            return False
+        if self.service.ready:
+            return self.observer.answers(self._address(self.service.ready))
+        return all(self.observer.listens(address) for address in self.listens)
+
+    def _not_ready(self, within: float) -> str:
+        ready = self._address(self.service.ready) or "the addresses that are observed"
+        waited = ready if self.relay.subscribed() else f"its subscription and {ready}"
+        return (
+            f"{self.name} was not ready within {within:g} s (waited for {waited}); raise "
+            f"service.ready_within or see the end of its log:\n{self.subject.tail()}"
+        )
+
+    # -- ending
+
+    def kill(self) -> None:
+        """SIGKILL it, and absorb what its links still carry; on the relay's thread."""
+        self.down = True
+        self.subject.kill()
+        self.relay.absorb()
+        self.note("kill")
+
+    def terminate(self) -> None:
+        """SIGTERM it, and return at once; on the relay's thread."""
+        self.down = True
+        self.note("stop")
+        self.subject.terminate()
+
+    def stop(self) -> None:
+        """SIGTERM it, wait until it has ended, and end its links in order."""
+        self.down = True
+        self.subject.terminate()
+        self.note("stop")
+        self.bury()
+
+    def bury(self) -> None:
+        """Once it was killed, asked to stop or has ended: wait for its end, and end its links in order."""
+        self.subject.end()
+        self.relay.bury()
+
+    def end(self) -> None:
+        """End it for good: nobody looks at what it leaves, so it need not be asked first."""
+        self.subject.kill()
+        self.subject.end()
+
+    @property
+    def exited(self) -> bool:
+        """Whether it ended by itself."""
+        return not self.down and not self.subject.alive
+
+    # -- health
+
+    def health(self) -> int | None:
+        """Return the status that its health endpoint answers, 0 for no answer; None where it has none."""
+        return self.observer.status(self._address(self.service.health)) if self.service.health else None
+
+    def _address(self, template: str) -> str:
+        return templates.fill(template, self.runtime)

@@ -1,0 +1,30 @@
+"""The kinds of poison that a contract names, or those that every service must expect: their bytes."""
+
+import base64
+from collections.abc import Mapping
+
+from atleastonce import templates
+from atleastonce.contract import Contract, Poison
+
+_NO_TEXT = bytes(range(0x80, 0xA0))
+"""Continuation bytes without a beginning: neither UTF-8 nor, therefore, JSON."""
+
+
+def kinds(contract: Contract) -> tuple[Poison, ...]:
+    """Return the contract's kinds, else bytes that are neither text nor JSON, and JSON that breaks off."""
+    if contract.poison:
+        return contract.poison
+    whole = contract.input.kinds[0]
+    return (
+        Poison(name="not-text", body_base64=base64.b64encode(_NO_TEXT).decode()),
+        Poison(name="truncated", body=whole[: max(1, len(whole) // 2)]),
+    )
+
+
+def body(poison: Poison, values: Mapping[str, str]) -> bytes | None:
+    """Return the bytes of a poison message whose placeholders have these values; None where it has no value."""
+    if poison.null:
+        return None
+    if poison.body_base64:
+        return base64.b64decode(poison.body_base64)
+    return templates.fill(poison.body, values).encode()

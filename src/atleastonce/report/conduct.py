@@ -1,0 +1,146 @@
+"""Tells what the runner did and found, as steps: outages, cuts, questions, depths; no protocol event."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+
+from atleastonce.history import Event, History
+from atleastonce.report.rows import counted
+from atleastonce.report.story import Lane, Step
+from atleastonce.report.strikes import strikes
+from atleastonce.report.wording import allowed, copy_number, introduced, named, queue_name, succeeded
+
+OF_NO_MESSAGE = frozenset({
+    "start", "stop", "exit", "exited", "cut", "isolated", "mended", "health", "depth", "looped",
+    "broker-restarted", "unrouted", "rerouted", "waited",
+})  # fmt: skip
+"""What is told whichever messages a story is about."""
+
+
+class Conduct:
+    """Makes steps of the runner's own events in one history."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._asked: set[str | None] = set()
+        self._waits = (each.target for each in history.header.schedule.actions if each.verb == "wait")
+
+    def step(self, event: Event) -> Step | None:
+        """Return the step of an event, or None where it is not the runner's or says nothing new."""
+        tells: Mapping[str, Callable[[Event], Step | None]] = {
+            "asked": self._asking,
+            "start": self._start,
+            "stop": self._stop,
+            "exit": self._exit,
+            "exited": self._exit,
+            "cut": self._cut,
+            "isolated": self._isolated,
+            "mended": _mended,
+            "health": _health,
+            "depth": self._depth,
+            "broker-restarted": _restarted,
+            "unrouted": _unrouted,
+            "rerouted": _rerouted,
+            "waited": self._waited,
+            "looped": self._looped,
+        }
+        return tells[event.event](event) if event.event in tells else None
+
+    def _asking(self, event: Event) -> Step:
+        answer = f"answered {event.size}" if event.size else f"no answer{event.note and f': {event.note}'}"
+        what = introduced(event.message, self._history.header)
+        repeated = event.copy in self._asked
+        self._asked.add(event.copy)
+        if repeated or copy_number(event) > 1:
+            key = "with the same key" if repeated else "with another key"
+            remark = f"{key}, {answer}; {allowed('ask')}"
+            return Step("ask", f"{what} again", "runner", "service", remark, kind="again")
+        return Step("ask", what, "runner", "service", answer)
+
+    def _start(self, event: Event) -> Step:
+        # By identity: two events may be equal in every field, and are two events all the same.
+        events = self._history.events
+        at = next((n for n, each in enumerate(events) if each is event), 0)
+        ready = (e for e in events[at:] if e.event == "ready" and e.service == event.service)
+        remark = next((f"ready {e.note}" if e.ok else "not ready in time" for e in ready), "")
+        return Step("start", event.service, "runner", "service", remark)
+
+    def _stop(self, event: Event) -> Step | None:
+        if id(event) not in self._strikes:
+            return None
+        return _fault(f"{event.service or 'service'} stopped", "stop", "runner", "service")
+
+    def _exit(self, event: Event) -> Step:
+        return Step(event.event, event.service, "service", "service", event.note)
+
+    def _cut(self, event: Event) -> Step | None:
+        if id(event) not in self._strikes:
+            return None
+        return _fault(f"every link of {event.service or 'the service'} cut", "cut", "broker", "service")
+
+    def _isolated(self, event: Event) -> Step:
+        links = f", {counted(event.size, 'link')} cut" if event.size else ""
+        return _fault(f"{event.service} cut off from the broker{links}", "isolate", "broker", "service")
+
+    def _depth(self, event: Event) -> Step | None:
+        remark = self._depths.get(id(event))
+        return Step("depth", queue_name(event.queue), "broker", "broker", remark) if remark else None
+
+    def _waited(self, event: Event) -> Step:
+        return _fault(f"{event.note or next(self._waits, 'some time')} passed", "wait", "runner", "broker")
+
+    def _looped(self, event: Event) -> Step:
+        what = named(event.message, self._history.header.schedule) if event.message else event.service
+        return Step("loop", what, "service", "service", f"{event.note}; given up")
+
+    @cached_property
+    def _strikes(self) -> frozenset[int]:
+        return frozenset(id(event) for event in strikes(self._history))
+
+    @cached_property
+    def _depths(self) -> dict[int, str]:
+        by_queue: dict[str, list[Event]] = {}
+        for event in self._history.events:
+            if event.event == "depth":
+                by_queue.setdefault(event.queue, []).append(event)
+        return {id(event): text for each in by_queue.values() for event, text in _turns(each)}
+
+
+def _turns(depths: Sequence[Event]) -> Iterator[tuple[Event, str]]:
+    """Yield where the depth of one queue was the greatest, where it then came to nothing, or did not."""
+    most = max(depths, key=lambda event: event.size)
+    if not most.size:
+        return
+    wait = "wait" if most.size > 1 else "waits"
+    yield most, f"{counted(most.size, 'message')} {wait}"
+    later = depths[next(n for n, each in enumerate(depths) if each is most) + 1 :]
+    empty = next((event for event in later if not event.size), None)
+    if empty is not None:
+        yield empty, f"nothing waits, {empty.t - most.t:.1f} s later"
+    if depths[-1].size and depths[-1] is not most:
+        yield depths[-1], f"still {depths[-1].size}, {depths[-1].t - most.t:.1f} s later"
+
+
+def _fault(what: str, rule: str, source: Lane, target: Lane) -> Step:
+    return Step(rule, what, source, target, allowed(rule), kind="fault")
+
+
+def _mended(event: Event) -> Step:
+    return Step("mend", event.service, "runner", "service", "it can reach the broker again")
+
+
+def _health(event: Event) -> Step:
+    fine = "" if succeeded(event.size) else "unhealthy: "
+    answer = f"{fine}answers {event.size}" if event.size else "unhealthy: no answer"
+    return Step("health", event.service, "service", "runner", answer)
+
+
+def _restarted(_: Event) -> Step:
+    return _fault("broker restarted", "restart", "runner", "broker")
+
+
+def _unrouted(event: Event) -> Step:
+    return _fault(f"queue {queue_name(event.queue)} deleted with its bindings", "unroute", "runner", "broker")
+
+
+def _rerouted(event: Event) -> Step:
+    return Step("reroute", queue_name(event.queue), "runner", "broker", "made again with its bindings")

@@ -1,0 +1,137 @@
+"""How a case stands: what came out, what is settled, and whether something goes round in circles."""
+
+from collections import Counter
+
+from atleastonce.casting import outputs
+from atleastonce.history import Event, Observation
+from atleastonce.lane import Lane
+from atleastonce.ledger import Ledger
+from atleastonce.promises import PoisonSetAside
+from atleastonce.schedule import SENTINEL, Schedule
+from atleastonce.transports import Letter
+
+_ATTEMPTS = 20
+"""How often a poison may be tried where the contract promises nothing: the usual delivery limit."""
+_INNOCENT = 100
+"""How often any other copy may be delivered before the case is given up."""
+_EXITS = 5
+"""How often services may end by themselves in a case without poison."""
+
+
+class Looped(Exception):  # noqa: N818 - a finding about the service, not a failure of ours
+    """Something goes round in circles; the message says what, `copy` or `service` what it is about."""
+
+    def __init__(self, what: str, *, copy: str = "", service: str = "") -> None:
+        super().__init__(what)
+        self.copy = copy
+        self.service = service
+
+
+class Standing:
+    """Reads the record and the broker for one case; nothing here acts on the services."""
+
+    def __init__(self, lane: Lane, schedule: Schedule) -> None:
+        self.lane = lane
+        self.ends = tuple(end for end in lane.namespace.ends() if end not in lane.names.taps)
+        self.between = tuple(sorted({s.queue for s in lane.subscriptions()})) if len(lane.parts) > 1 else ()
+        self.ledger = Ledger(self.ends, self.between)
+        self.letters: list[Letter] = []
+        self.dead: list[Letter] = []
+        self._read = 0
+        self._depths: Counter[str] = Counter()
+        self._exits = 0
+        promised = lane.contract.promised.get("poison-set-aside")
+        attempts = promised.attempts if isinstance(promised, PoisonSetAside) else _ATTEMPTS
+        disturbances = len(schedule.traps) + sum(action.verb != "publish" for action in schedule.actions)
+        self._poisons = schedule.poisons
+        poisoned = sum(action.target in self._poisons for action in schedule.actions)
+        # A broker's delivery limit of L delivers L + 1 times, and each failure may give the neighbours back,
+        # too. One more shows that it does not end there.
+        self._poison_limit = (attempts + 1) * poisoned + disturbances + 1
+        self._exit_limit = self._poison_limit if poisoned else _EXITS
+
+    # -- reading
+
+    def read(self) -> None:
+        """Take what is new in the record."""
+        fresh = self.lane.record.since(self._read)
+        self._read += len(fresh)
+        self.ledger.feed(fresh)
+
+    def wait(self, within: float) -> None:
+        """Wait for something new in the record, at the most `within` seconds."""
+        self.lane.record.wait(self._read, within)
+        self.read()
+
+    def collect(self) -> None:
+        """Take what has come out, and note copies of ours among it: nothing more will become of them."""
+        letters, dead = self.lane.outputs(), self.lane.namespace.dead_letters()
+        self.letters += letters
+        self.dead += dead
+        for letter in (*letters, *dead):
+            self.lane.check_in_time(letter)
+            message, copy = self.lane.cast.copy_again(letter)
+            if copy is not None:
+                at = self.lane.record.clock()
+                self.lane.record.add(
+                    Event(event="arrived", t=at, message=message, copy=copy, queue=letter.queue)
+                )
+
+    def look(self) -> Observation:
+        """Observe what can be seen now, with everything that came out."""
+        self.collect()
+        return self.lane.observe("faulty", self.letters, self.dead)
+
+    # -- questions
+
+    def settled(self) -> bool:
+        """Tell whether every confirmed copy was settled by something that passed, and nothing waits."""
+        self.read()
+        if self.ledger.passed_on:
+            self.collect()
+            self.read()
+        if self.ledger.unsettled() or self.ledger.unconfirmed:
+            return False
+        return not self.lane.namespace.depth(self.lane.subscriptions())
+
+    def shown(self, wanted: int) -> bool:
+        """Tell whether so many outputs of the sentinel have come out."""
+        self.collect()
+        found = outputs(self.lane.cast, self.letters)
+        return sum(output.message == SENTINEL for output in found) >= wanted
+
+    def why_not_quiet(self, within: float, wanted: int) -> str:
+        """Say what quiet still waits for."""
+        if down := [part for part in self.lane.parts if not part.subject.alive]:
+            return down[0].subject.describe_exit()
+        after = f"after {within:g} s"
+        if unsettled := self.ledger.unsettled():
+            return f"{after}, not settled: {', '.join(unsettled)}"
+        if self.ledger.unconfirmed:
+            return f"{after}, {self.ledger.unconfirmed} publications were not confirmed"
+        depth = self.lane.namespace.depth(self.lane.subscriptions())
+        shown = "shown" if self.shown(wanted) else "not shown"
+        return f"{after}, {depth} messages wait and the sentinel's effect is {shown}"
+
+    # -- what is noted on the way
+
+    def note_depths(self) -> None:
+        """Note how many messages wait in each queue that is consumed, where that has changed."""
+        for subscription in sorted(self.lane.subscriptions()):
+            depth = self.lane.namespace.depth({subscription})
+            if depth != self._depths[subscription.queue]:
+                self._depths[subscription.queue] = depth
+                self.lane.note("depth", queue=subscription.queue, size=depth)
+
+    def note_exit(self, name: str) -> None:
+        """Count a service that ended by itself; raise Looped where it does so again and again."""
+        self._exits += 1
+        if self._exits > self._exit_limit:
+            raise Looped(f"{name} ended by itself {self._exits} times", service=name)
+
+    def check_loops(self) -> None:
+        """Raise Looped where a copy is delivered over and over."""
+        for copy, times in self.ledger.delivered.items():
+            poison = copy.partition("#")[0] in self._poisons
+            if times > (self._poison_limit if poison else _INNOCENT):
+                raise Looped(f"{copy} was delivered {times} times", copy=copy)

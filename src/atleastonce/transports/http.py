@@ -1,0 +1,51 @@
+"""The way in over HTTP: one request per copy, repeated by whoever got no 2xx answer."""
+
+import urllib3
+
+from atleastonce.transports import Envelope
+
+NO_ANSWER = 0
+_OK = range(200, 300)
+_OURS = range(400, 500)
+_LATER = (408, 409, 425, 429)
+"""Answers of 4xx that say nothing against the request itself: it may be repeated."""
+
+
+class HttpEntry:
+    """Sends copies to the service that takes messages in over HTTP; not thread-safe."""
+
+    def __init__(self, method: str, url: str, timeout: float = 10.0) -> None:
+        self.address = url
+        self._method = method
+        # Never repeated on its own: each request that is sent must be in the history.
+        self._pool = urllib3.PoolManager(retries=False, timeout=timeout)
+
+    def ask(self, envelope: Envelope) -> tuple[int, str]:
+        """Send one request; return the status (`NO_ANSWER` where there was none) and what came with it."""
+        try:
+            answer = self._pool.request(
+                self._method, self.address, body=envelope.body, headers=dict(envelope.headers)
+            )
+        except urllib3.exceptions.HTTPError as exc:
+            return NO_ANSWER, f"no answer: {type(exc).__name__}"
+        return answer.status, f"HTTP {answer.status} {answer.data[:120].decode('utf-8', 'replace')}".strip()
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._pool.clear()
+
+
+def accepted(status: int) -> bool:
+    """Tell whether an answer says that the message was taken."""
+    return status in _OK
+
+
+def refused(status: int) -> bool:
+    """Tell whether an answer says that the request is wrong, and will be however often it is repeated."""
+    return status in _OURS and status not in _LATER
+
+
+def method_and_address(text: str) -> tuple[str, str]:
+    """Split ``POST http://127.0.0.1:{port}/order``, which the contract was checked for."""
+    method, _, address = text.partition(" ")
+    return method, address

@@ -1,0 +1,83 @@
+"""What the services' databases have in common: how they are opened, and what a consumer remembers."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from campus_food.schema import open_engine
+from campus_food.settings import Settings
+
+# Nothing is wrong with the message: the database is locked, full or away, and may be better later.
+TRANSIENT = (OperationalError, PoolTimeoutError)
+
+# The row of a message that is met again and has none: its first attempt was not written down, see `begin`.
+_BEGIN = sa.text(
+    "INSERT INTO attempts (message_id, begun) VALUES (:message_id, 2)"
+    " ON CONFLICT (message_id) DO UPDATE SET begun = attempts.begun + 1 RETURNING begun"
+)
+
+
+class Duplicate(Exception):  # noqa: N818 - it names what the message is; nothing went wrong
+    """The message, or its order under another message id, was handled before."""
+
+
+class Database:
+    """One service's database; several processes may share it."""
+
+    TABLES: ClassVar[Sequence[sa.Table]]
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Open it, made and filled where it is new; raises one of `TRANSIENT` where it is locked or away."""
+        database = cls(open_engine(settings.database_url, cls.TABLES))
+        database.prepare(settings)
+        return database
+
+    def prepare(self, settings: Settings) -> None:
+        """Put in what a new database begins with: nothing, unless a service has something."""
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+class Inbox(Database):
+    """The database of a service that consumes: it knows what was handled, and how often that was tried."""
+
+    # Where the ids of the handled messages are: a table with a column `message_id`.
+    HANDLED: ClassVar[sa.Table]
+
+    def begin(self, message_id: str) -> int:
+        """Write down that work on a message begins once more; return which attempt it is, 2 or later.
+
+        Only for a message that may have been begun before. The first attempt has no row, which saves the
+        usual message a flush to the disk; so the row, when it is made at last, counts that one too. A
+        neighbour that was fetched beside a crash, and never begun, is so taken for begun once, and never
+        for more. Raises one of `TRANSIENT`, with nothing counted.
+        """
+        with self._engine.begin() as tx:
+            return int(tx.execute(_BEGIN, {"message_id": message_id}).scalar_one())
+
+    def handled(self, message_id: str) -> bool:
+        """Tell whether the message had its effect already."""
+        wanted = sa.select(sa.literal(1)).where(self.HANDLED.c.message_id == message_id)
+        with self._engine.connect() as tx:
+            return tx.execute(wanted).first() is not None
+
+    @classmethod
+    def claim(cls, tx: sa.Connection, **row: Any) -> None:
+        """Write the row of `HANDLED`; raise `Duplicate` where one of its ids is there already.
+
+        The exception must end the transaction: PostgreSQL accepts nothing more after a failed statement, and
+        a savepoint around it would, with Python's sqlite3, commit the row on its own.
+        """
+        try:
+            tx.execute(sa.insert(cls.HANDLED).values(**row))
+        except IntegrityError as error:
+            raise Duplicate(str(row)) from error

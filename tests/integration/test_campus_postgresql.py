@@ -1,0 +1,239 @@
+"""The reference services on a real PostgreSQL: the same code, by URL."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from campus import Queues, Service, order, until
+
+from atleastonce.brokers import Broker
+from campus_food.database import TRANSIENT, Database
+from campus_food.messages import RESERVED, OrderPlaced, OrderRequest, Outcome
+from campus_food.notifications import Notifications
+from campus_food.orders import Orders
+from campus_food.rabbitmq import topology
+from campus_food.settings import Settings
+from campus_food.store import Store
+
+# Debian keeps them out of the path; elsewhere `initdb` may be in it.
+PROGRAMS = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
+MISSING = "looked for PostgreSQL's programs: none found; install them with `apt-get install postgresql`"
+
+STOCK = {"burger": 20, "fries": 20}
+
+
+class PostgreSQL:
+    """A server of the test's own, that can be killed and started again."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self._programs = programs
+        self._folder = folder
+        # It refuses to run as root; the package makes this user.
+        self._user = "postgres" if os.geteuid() == 0 else None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def make(self) -> None:
+        """Make the files of a server."""
+        if self._user:
+            shutil.chown(self._folder, self._user)
+        command = [self._programs / "initdb", "-D", self._folder / "data", "-U", "test", "--auth=trust", "-N"]
+        subprocess.run(command, user=self._user, cwd=self._folder, check=True, stdout=subprocess.DEVNULL)
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "port": self._port,
+            "unix_socket_directories": self._folder,
+            "fsync": "off",
+        }
+        settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        command = [self._programs / "postgres", "-D", self._folder / "data", *settings]
+        with (self._folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(command, user=self._user, cwd=self._folder, stderr=log)
+        until(self._answers, "PostgreSQL")
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End the server: connections are cut, and what is committed is on disk."""
+        if self._process:
+            self._process.send_signal(how)
+            self._process.wait(30)
+
+    def database(self, name: str) -> str:
+        """Make a database; return its address."""
+        engine = sa.create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
+        engine.dispose()
+        return self._url(name)
+
+    def _url(self, name: str) -> str:
+        return f"postgresql+psycopg://test@127.0.0.1:{self._port}/{name}"
+
+    def _answers(self) -> bool:
+        command = [self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self._port)]
+        return subprocess.run(command, check=False).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgreSQL]:
+    """Run a server, and end it whatever happens."""
+    found = shutil.which("initdb")
+    programs = [*PROGRAMS, *([Path(found).parent] if found else [])]
+    if not programs:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI is set, so a missing database is a failure: {MISSING}", pytrace=False)
+        pytest.skip(MISSING)
+    with tempfile.TemporaryDirectory(prefix="campus-pg-") as folder:
+        server = PostgreSQL(programs[0], Path(folder))
+        try:
+            server.make()
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+def url(server: PostgreSQL) -> str:
+    """Make a database for the test."""
+    return server.database("campus")
+
+
+@pytest.fixture
+def opened(url: str) -> Iterator[Callable[[type[Database]], Any]]:
+    """Open the database as a service does, and close it at the end."""
+    with ExitStack() as stack:
+
+        def open_as(kind: type[Database]) -> Database:
+            database = kind.open(Settings(url, "127.0.0.1", 8001, STOCK))
+            stack.callback(database.close)
+            return database
+
+        yield open_as
+
+
+@contextmanager
+def locked(url: str, table: str) -> Iterator[None]:
+    """Hold a lock on a table."""
+    engine = sa.create_engine(url)
+    with engine.begin() as tx:
+        tx.exec_driver_sql(f"LOCK TABLE {table}")
+        yield
+    engine.dispose()
+
+
+def test_an_order_changes_everything_once(opened: Callable[..., Store]) -> None:
+    """Inbox, stock, reservation and outbox follow from it together; a duplicate changes nothing."""
+    store = opened(Store)
+    placed = OrderPlaced("m1", "o1", "u1", {"burger": 2})
+    assert [store.reserve(placed), store.reserve(placed)] == [True, False]
+    assert not opened(Store).reserve(OrderPlaced("m2", "o1", "u1", {"burger": 2}))
+    assert store.stock() == {"burger": 18, "fries": 20}
+    assert [event.order_id for event in store.unpublished()] == ["o1"]
+    assert (store.handled("m1"), store.handled("m2")) == (True, False)
+
+
+def test_two_consumers_take_no_piece_twice(opened: Callable[..., Store]) -> None:
+    """Instances that reserve at once, each order at two of them, in opposite orders of items, agree."""
+    stores = [opened(Store) for _ in range(4)]
+    items = [{"burger": 1, "fries": 1}, {"fries": 1, "burger": 1}]
+    orders = [OrderPlaced(f"m{n}", f"o{n}", "u1", items[n % 2]) for n in range(30)]
+    jobs = [(stores[(n + copy) % 4], placed) for n, placed in enumerate(orders) for copy in range(2)]
+    with ThreadPoolExecutor(8) as threads:
+        done = list(threads.map(lambda job: job[0].reserve(job[1]), jobs))
+    assert sum(done) == 30
+    assert stores[0].stock() == {"burger": 0, "fries": 0}
+    decided = [each.status for each in stores[0].reservations_of("u1")]
+    assert (decided.count("reserved"), decided.count("failed")) == (20, 10)
+
+
+def test_attempts_at_the_same_time_are_all_counted(opened: Callable[..., Store]) -> None:
+    """Each is on disk before its work begins."""
+    stores = [opened(Store) for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        assert sorted(threads.map(lambda store: store.begin("m1"), stores)) == [2, 3, 4, 5]
+
+
+def test_opening_together_fills_the_stock_once(opened: Callable[..., Store]) -> None:
+    """Several instances may start on one new database at the same moment."""
+    with ThreadPoolExecutor(4) as threads:
+        stores = list(threads.map(opened, [Store] * 4))
+    assert [store.stock() for store in stores] == [STOCK] * 4
+
+
+def test_confirmations_and_keys(opened: Callable[..., Any]) -> None:
+    """The other services' promises hold on the same server, in the same database."""
+    opened(Store)
+    told = Outcome("x1", RESERVED, "o1", "u1", {"burger": 1}, "")
+    notifications, orders = opened(Notifications), opened(Orders)
+    assert [notifications.send(told), notifications.send(told)] == [True, False]
+    assert len(notifications.of_order("o1")) == 1
+    with ThreadPoolExecutor(4) as threads:
+        asked = OrderRequest("u1", {"burger": 1})
+        found = list(threads.map(lambda _: orders.accept(asked, "k1").event, range(4)))
+    assert found == [found[0]] * 4
+    orders.mark_confirmed(found[0])
+    assert orders.accept(asked, "k1").confirmed
+
+
+def test_a_lock_is_transient(opened: Callable[..., Store], url: str) -> None:
+    """It is not waited for without end, and nothing is changed meanwhile."""
+    store = opened(Store)
+    placed = OrderPlaced("m1", "o1", "u1", {"burger": 1})
+    with locked(url, "inbox"), pytest.raises(TRANSIENT, match="lock timeout"):
+        store.reserve(placed)
+    assert store.reserve(placed)
+
+
+def test_a_restart_of_the_server_is_transient(opened: Callable[..., Store], server: PostgreSQL) -> None:
+    """Old connections fail once, in a way that says "later", and new ones are made."""
+    store = opened(Store)
+    server.stop()
+    with pytest.raises(TRANSIENT):
+        store.reserve(OrderPlaced("m1", "o1", "u1", {"burger": 1}))
+    server.start()
+    with suppress(*TRANSIENT):
+        store.reserve(OrderPlaced("m1", "o1", "u1", {"burger": 1}))
+    store.reserve(OrderPlaced("m1", "o1", "u1", {"burger": 1}))
+    assert store.stock() == {"burger": 19, "fries": 20}
+
+
+def test_a_chain_of_two_inventories(rabbitmq: Broker, url: str, server: PostgreSQL, tmp_path: Path) -> None:
+    """Two instances share the work and the database; a crash of the server is waited for."""
+    folders = [tmp_path / "one", tmp_path / "two"]
+    with Queues.fresh(rabbitmq) as queues, ExitStack() as stack:
+        for folder in folders:
+            folder.mkdir()
+        env = {"AMQP_URL": queues.url, "DATABASE_URL": url, "PREFETCH": "1"}
+        first, second = (
+            stack.enter_context(Service("campus_food.rabbitmq.inventory", folder, **env))
+            for folder in folders
+        )
+        first.start()
+        second.start()
+        for number in range(40):
+            queues.publish(order(number))
+            queues.publish(order(number))
+            if number == 20:
+                server.stop(signal.SIGQUIT)  # at once, as in a crash
+                server.start()
+        assert {first.settled(f"o{number}") for number in range(40)} == {"reserved"}
+        until(lambda: queues.depth(topology.ORDERS) == 0, "empty queue")
+        assert first.stock("burger") == second.stock("burger") == 60
+        assert [first.stop(), second.stop()] == [0, 0]
+        assert queues.depth(topology.INVENTORY_DEAD) == 0
