@@ -140,6 +140,18 @@ def up(**options: object) -> int:
     return _call("up", **options)
 
 
+@cli.command(short_help="See that the checks bite.")
+@click.option("--provider", type=click.Choice(_PROVIDERS[:3]), default="auto", show_default=True)
+@click.option("--queue-type", type=click.Choice(["quorum", "classic"]), help="Instead of quorum.")
+@click.option(
+    "--only", metavar="NAME,…", help="Just these services; mutants and correct name all of their kind."
+)
+@_report
+def selftest(**options: object) -> int:
+    """Try services that are wrong on purpose, and correct ones: is every mutant broken, and nothing else?"""
+    return _call("selftest", **options)
+
+
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line, and exit."""
     try:

@@ -16,6 +16,7 @@ from atleastonce.contract import BrokerTable, Contract, Input, OutputTable, Topi
 from atleastonce.history import Event
 from atleastonce.relay.codec import COPY_HEADER, Names
 from atleastonce.relay.kafka import KafkaWire
+from atleastonce.relay.loop import Loop
 from atleastonce.relay.tcp import Relay
 from atleastonce.schedule import Trap, When
 from atleastonce.transports import Envelope, Subscription
@@ -50,6 +51,7 @@ class Scene:
     namespace: KafkaNamespace
     names: Names
     ids: list[str]
+    loop: Loop
     events: list[Event] = field(default_factory=list)
     relay: Relay = field(init=False)
     """Its traps absorb what comes after them, as a kill does."""
@@ -81,19 +83,20 @@ class Scene:
 
     def seen(self) -> list[Event]:
         """Return the events, once the relay has recorded what it has passed on."""
-        return self.relay.call(lambda: list(self.events))
+        return self.loop.call(lambda: list(self.events))
 
 
 @pytest.fixture
 def scene(kafka: Broker) -> Iterator[Scene]:
     """Return a lane with a relay before it."""
     name = f"test-{uuid.uuid4().hex[:8]}"
-    with KafkaNamespace(kafka.url, name, CONTRACT) as namespace:
+    with KafkaNamespace(kafka.url, name, CONTRACT) as namespace, Loop("relay") as loop:
         ids = [str(uuid.uuid4()) for _ in range(4)]
         names = Names()
         names.begin(name, [(value, f"m{n}") for n, value in enumerate(ids)], {})
-        scene = Scene(namespace, names, ids)
+        scene = Scene(namespace, names, ids, loop)
         scene.relay = Relay(
+            loop,
             (kafka.host, kafka.port),
             "subject",
             lambda at: KafkaWire(names, at),
@@ -102,7 +105,7 @@ def scene(kafka: Broker) -> Iterator[Scene]:
         )
         with scene.relay:
             yield scene
-            assert scene.relay.failure is None
+            assert loop.failure is None
         assert [e.note for e in scene.events if e.event == "unreadable"] == []
 
 

@@ -8,6 +8,7 @@ import pytest
 from atleastonce.recording import Record
 from atleastonce.relay.amqp import AmqpWire
 from atleastonce.relay.codec import Names
+from atleastonce.relay.loop import Loop
 from atleastonce.relay.tcp import Relay
 
 pytestmark = [pytest.mark.perf, pytest.mark.timeout(300)]
@@ -39,9 +40,12 @@ def test_relay_against_direct_with_pika(benchmark, rabbitmq, figures):
     """Pairs of runs, one right behind the other, so that a busy machine slows both."""
     record = Record()
     upstream = (rabbitmq.host, rabbitmq.port)
-    with Relay(
-        upstream, "consumer", lambda _: AmqpWire(Names()), record.add, lambda _trap, _link: None
-    ) as relay:
+    with (
+        Loop("relay") as loop,
+        Relay(
+            loop, upstream, "consumer", lambda _: AmqpWire(Names()), record.add, lambda _trap, _link: None
+        ) as relay,
+    ):
         host, port = relay.address
         through = f"amqp://guest:guest@{host}:{port}/%2F"
         pairs = [(drained(through), drained(rabbitmq.url)) for _ in range(ROUNDS)]

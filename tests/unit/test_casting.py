@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from atleastonce.casting import Cast, cast_list, outputs
-from atleastonce.contract import BrokerTable, Contract, Input, OutputTable
+from atleastonce.casting import Cast, cast_list, dead_letters, outputs
+from atleastonce.contract import BrokerTable, Contract, Input, OutputTable, Poison
 from atleastonce.history import Output
 from atleastonce.relay.codec import COPY_HEADER, Names
 from atleastonce.schedule import Message, Schedule
@@ -197,3 +197,112 @@ def test_cast_list_takes_the_kinds_in_turn() -> None:
         "m2": Message(id="o2", body="b"),
         "m3": Message(id="o3", body="a"),
     }
+
+
+OWN = Poison(
+    name="own",
+    body='{"id": "{id}"',
+    properties={"type": "{n}"},
+    headers={"h": "{message_id}", "of": "poison"},
+)
+BYTES = Poison(name="bytes", body_base64="/wA=")
+
+
+def poisoned(*, names: Names | None = None, case: str = "lane-1/case-1", http: str = "") -> Cast:
+    """Return the cast of a case of an innocent message and two poisons."""
+    contract = Contract(
+        broker=BrokerTable(kind="rabbitmq"),
+        input=Input(message=BODY, properties={"type": "order"}, headers={"h": "{id}"}, http=http),
+        poison=(OWN, BYTES),
+    )
+    messages = {"m1": Message(body=BODY), "p1": Message(poison=0), "p2": Message(poison=1)}
+    return Cast(case, Schedule(messages=messages), contract, itertools.count(1), names or Names())
+
+
+def dead(given: Cast, message: str, **headers: str | None) -> Letter:
+    """Return the next copy of a message as a dead letter, with more headers, or without those that are None."""
+    _, envelope = given.next_copy(message)
+    names = {key.replace("atleastonce_copy", COPY_HEADER): value for key, value in headers.items()}
+    found = {key: value for key, value in {**envelope.headers, **names}.items() if value is not None}
+    return Letter("dead", envelope.body, envelope.properties, found)
+
+
+def test_poison_is_cast_with_the_input_s_fields_and_its_own() -> None:
+    """Its properties and headers are filled like a message's, and come before those of every message."""
+    given = poisoned()
+    ids = given.values["p1"]
+    assert given.next_copy("p1")[1][:3] == (
+        f'{{"id": "{ids["id"]}"'.encode(),
+        {"type": ids["n"]},
+        {"h": ids["message_id"], "of": "poison", COPY_HEADER: "lane-1/case-1/p1#1"},
+    )
+    assert given.next_copy("p2")[1][:2] == (b"\xff\x00", {"type": "order"})
+
+
+@pytest.mark.parametrize("message", ["m1", "p1", "p2"])
+def test_dead_letter_as_it_was_sent(message: str) -> None:
+    """What a broker or a service adds to the headers changes nothing."""
+    given = poisoned()
+    found = given.dead_letter(dead(given, message, x_death="once"))
+    assert (found.message, found.changed) == (message, ())
+
+
+@pytest.mark.parametrize(
+    ("headers", "changed"),
+    [
+        ({"of": "us"}, ("header of",)),
+        ({"h": None, "of": None}, ("header h", "header of")),
+        ({"atleastonce_copy": None}, (f"header {COPY_HEADER}",)),
+    ],
+)
+def test_dead_letter_whose_headers_changed(headers: dict[str, str | None], changed: tuple[str, ...]) -> None:
+    """Those that are missing and those of another value are named, ours among them."""
+    given = poisoned()
+    assert given.dead_letter(dead(given, "p1", **headers)).changed == changed
+
+
+def test_dead_letter_whose_body_changed() -> None:
+    """It is known by our header still, and by an id of ours where that is gone too."""
+    given = poisoned()
+    wrapped = dead(given, "p2")._replace(body=b'{"was": "/wA="}')
+    by_id = Letter("dead", f"was {given.values['p1']['id']}".encode())
+    found = [given.dead_letter(each) for each in (wrapped, by_id)]
+    assert [(each.message, each.changed) for each in found] == [
+        ("p2", ("body",)),
+        ("p1", ("body", f"header {COPY_HEADER}", "header h", "header of")),
+    ]
+
+
+def test_dead_letter_that_lost_every_header_is_known_by_an_equal_body() -> None:
+    """Bytes without an id of ours are enough; what nothing tells of belongs to nobody."""
+    given = poisoned()
+    found = [given.dead_letter(Letter("dead", body)) for body in (b"\xff\x00", b"\xff", None)]
+    assert [(each.message, each.changed) for each in found] == [
+        ("p2", (f"header {COPY_HEADER}", "header h")),
+        (None, ()),
+        (None, ()),
+    ]
+
+
+def test_dead_letter_of_an_earlier_case_is_left_out() -> None:
+    """Its body may be equal to one of this case: the header of another case says that it is late."""
+    names = Names()
+    late = dead(poisoned(names=names, case="lane-1/case-0"), "p2")
+    now = poisoned(names=names)
+    own = dead(now, "p2")
+    assert now.late(late)
+    assert [each.message for each in dead_letters(now, (late, own))] == ["p2"]
+    assert len(outputs(now, (late, own))) == 1
+
+
+def test_request_over_http_carries_nothing_of_ours() -> None:
+    """A header that only we send could be what makes a service work."""
+    given = poisoned(http="POST http://h/")
+    assert given.next_copy("m1")[1].headers == {"h": given.values["m1"]["id"]}
+
+
+def test_order_counts_among_those_of_one_key() -> None:
+    """Each message has its key; where the input has none, all share its queue."""
+    keyed = cast(key="{id}")
+    assert keyed.keys() == {name: keyed.values[name]["id"] for name in ("m1", "m2", "sentinel")}
+    assert {*cast().keys().values()} == {""}

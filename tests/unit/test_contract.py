@@ -169,7 +169,9 @@ def test_same_text_has_the_same_hash(tmp_path: Path) -> None:
 
 
 A_DURATION = 'a duration: a number and ms, s, m or h, like "30s"'
+IN_MESSAGES = "{id}, {message_id}, {n}, {pad:NUMBER}"
 A_MESSAGE = "the message to send, with {id} for its identity"
+AN_ADDRESS = "expected a method and an address: POST http://127.0.0.1:{port}/order"
 EVERYWHERE = "{port}, {data_dir}, {instance}, {http:NAME}"
 IN_RABBITMQ = "{amqp_url}, {queue_type}, " + EVERYWHERE
 IN_KAFKA = "{kafka_bootstrap}, {group}, {topic:NAME}, " + EVERYWHERE
@@ -239,7 +241,13 @@ WRONG = {
     "placeholder in env": ('command = "run"', 'command = "run"\nenv = { B = "{kafka_bootstrap}" }',
         "service.env.B: " + no_placeholder("kafka_bootstrap", IN_RABBITMQ)),
     "placeholder in message": ('"{id}"', '"{port}"',
-        "input.message: " + no_placeholder("port", "{id}, {message_id}, {n}")),
+        "input.message: " + no_placeholder("port", IN_MESSAGES)),
+    "pad without a number": ('"{id}"', '"{pad:big}"',
+        "input.message: found {pad:big}, expected a number of letters up to 16777216"),
+    "pad too large": ('"{id}"', '"{pad:16777217}"',
+        "input.message: found {pad:16777217}, expected a number of letters up to 16777216"),
+    "placeholder in poison": ("[promises]", '[[poison]]\nname = "p"\nheaders = { h = "{port}" }\n[promises]',
+        "poison[0].headers.h: " + no_placeholder("port", IN_MESSAGES)),
     "no other service": ('"run"', '"run {http:mail}"',
         "service.command: {http:mail} names no table of [services]; there are none"),
     # keys that contradict each other
@@ -261,6 +269,23 @@ WRONG = {
         f"input.message: found both message and messages, expected {A_MESSAGE}"),
     "key without exchange": ('queue = "in"', 'queue = "in"\nrouting_key = "k"',
         "input.routing_key: found without an exchange, expected input.exchange beside it"),
+    "queue and HTTP": ('queue = "in"', 'queue = "in"\nhttp = "POST http://127.0.0.1:{port}/"',
+        "input: found queue and http, expected exactly one of queue, exchange, topic, http"),
+    "no method": ('queue = "in"', 'http = "http://127.0.0.1:{port}/order"',
+        f'input.http: found "http://127.0.0.1:{{port}}/order", {AN_ADDRESS}'),
+    "no address": ('queue = "in"', 'http = "POST /order"', f'input.http: found "POST /order", {AN_ADDRESS}'),
+    "HTTP to nobody": ('queue = "in"', 'http = "POST {http:mail}/order"',
+        "input.http: {http:mail} names no table of [services]; there are none"),
+    # poison
+    "two bodies": ("[promises]", '[[poison]]\nname = "p"\nbody = "x"\nbody_base64 = "eA=="\n[promises]',
+        "poison[0]: found body and body_base64, expected one of body, body_base64, null"),
+    "no base64": ("[promises]", '[[poison]]\nname = "p"\nbody_base64 = "eA"\n[promises]',
+        "poison[0].body_base64: found no base64 (Incorrect padding), expected the bytes of a message in base64"),
+    "null on RabbitMQ": ("[promises]", '[[poison]]\nname = "p"\nnull = true\n[promises]',
+        'poison[0].null: found with broker.kind "rabbitmq", expected a body'),
+    "property of the second poison": (
+        "[promises]", '[[poison]]\nname = "p"\n[[poison]]\nname = "q"\nproperties = { typ = "x" }\n[promises]',
+        'poison[1].properties.typ: there is no such text property; did you mean "type"?'),
     "topic on RabbitMQ": ('queue = "in"', 'topic = "in"',
         'input.topic: found with broker.kind "rabbitmq", expected input.queue'),
     "no TOML": ("[broker]", "[broker",
@@ -301,6 +326,26 @@ def test_wrong_kafka_contract_is_one_sentence(old: str, new: str, said: str) -> 
     with pytest.raises(ContractError) as caught:
         parse(KAFKA.replace(old, new, 1))
     assert str(caught.value) == said
+
+
+def test_poison_may_be_bytes_or_on_kafka_nothing() -> None:
+    """Every way to say what a poison is, with the properties and headers of its own."""
+    poison = (
+        '[[poison]]\nname = "null"\nnull = true\n[[poison]]\nname = "bytes"\nbody_base64 = "/w=="\n[promises]'
+    )
+    large = '[[poison]]\nname = "large"\nbody = "{pad:70000}"\nheaders = { of = "{id}" }\n'
+    assert parse(KAFKA.replace("[promises]", large + poison)).poison == (
+        Poison(name="large", body="{pad:70000}", headers={"of": "{id}"}),
+        Poison(name="null", null=True),
+        Poison(name="bytes", body_base64="/w=="),
+    )
+
+
+@pytest.mark.parametrize("address", ["PUT http://127.0.0.1:{port}/order/1", "POST {http:a}/order"])
+def test_messages_may_come_in_over_http(address: str) -> None:
+    """A method and an address: of the service itself, or of one of the chain by its name."""
+    text = SMALL.replace("[service]", "[services.a]").replace('queue = "in"', f'http = "{address}"')
+    assert parse(text).input.http == address
 
 
 def test_both_small_contracts_are_right() -> None:

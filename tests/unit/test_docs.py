@@ -57,17 +57,16 @@ KAFKA = SMALL.format(kind="kafka", way='topic = "orders"')
 COMMAND = 'command = "node service.js"'
 REFUSED = {
     "service.image": RABBITMQ.replace(COMMAND, 'image = "a:b"'),
-    "service.instances": RABBITMQ.replace(COMMAND, COMMAND + "\ninstances = 2"),
-    "input.http": RABBITMQ.replace('queue = "orders"', 'http = "POST http://127.0.0.1:{port}/"'),
     "observe.command": RABBITMQ + '[observe]\ncommand = "state"',
     "observe.sql": RABBITMQ + '[observe]\nsql = ["SELECT 1"]',
 }
 """What the page calls refused, each in a contract that is refused for it."""
 PARTLY = {
-    "services": RABBITMQ.replace("[service]", "[services.a]") + f"[services.b]\n{COMMAND}",
+    "service.instances": KAFKA.replace(COMMAND, COMMAND + "\ninstances = 2"),
+    "services": KAFKA.replace("[service]", "[services.a]") + f"[services.b]\n{COMMAND}",
     "progress.by": KAFKA + '[progress]\nby = "observe"',
 }
-"""What works, but not with every value."""
+"""What works, but not with every value, or not on every broker."""
 
 
 def blocks(page: Path, language: str) -> Iterator[str]:

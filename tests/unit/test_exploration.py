@@ -1,25 +1,56 @@
 """Which schedules are tried, and how a failing one is made shorter."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 
-from atleastonce.exploration.crash_points import crash_points
+from atleastonce.contract import BrokerTable, Contract, Input, Poison, Service
+from atleastonce.exploration import EXPLORERS
+from atleastonce.exploration.crash_points import crash_points, crashes
 from atleastonce.exploration.duplicates import duplicates
+from atleastonce.exploration.order import order
+from atleastonce.exploration.outages import backlog, outages
+from atleastonce.exploration.poison import poison
 from atleastonce.exploration.shrinking import shrink, without_one_step
+from atleastonce.history import History
 from atleastonce.schedule import Action, Message, Schedule, Trap, publish
 from histories import history, seen
+
+SHOP = Service(command="run")
+OPTIONS = {"backs-off": {"attempts": 1, "schedule": []}}
+
+
+def contract(
+    *promises: str, http: str = "", poison: tuple[str, ...] = (), services: str = "shop"
+) -> Contract:
+    """Return a contract of these services (``shop mail``) that makes these promises."""
+    return Contract(
+        broker=BrokerTable(kind="rabbitmq"),
+        input=Input(queue="" if http else "in", http=http, message="whole"),
+        services=dict.fromkeys(services.split(), SHOP),
+        poison=tuple(Poison(name=name) for name in poison),
+        promises={name: OPTIONS.get(name, True) for name in promises},
+    )
+
+
+def calm(happened: str, expires: int | None = None) -> History:
+    """Return the history of a calm run."""
+    lives = {} if expires is None else {"expires": {"in": expires}}
+    return history(happened, seen(), seen(), **lives)
+
+
+def told(schedules: Iterable[Schedule]) -> list[str]:
+    """Return schedules in words."""
+    return [schedule.describe() for schedule in schedules]
 
 
 def test_crash_points_stand_before_and_after_every_event() -> None:
     """Each event of a message is a crash point twice; ours and the sentinel's are none."""
-    calm = history(
+    happened = calm(
         "start; published m1#1; consume; deliver m1#1; publish m1 >out; confirm m1; deliver m1#1 again; "
         "ack m1#1; deliver sentinel#1; ack sentinel#1; quiet",
-        seen(),
-        seen(),
     )
-    assert [schedule.describe() for schedule in crash_points(calm)] == [
+    assert told(crash_points(happened, contract())) == [
         f"publish m1; start ; kill {when} {event}"
         for event in ("deliver(m1)", "publish(m1)", "confirm(m1)", "deliver(m1, time 2)", "ack(m1)")
         for when in ("before", "after")
@@ -27,25 +58,148 @@ def test_crash_points_stand_before_and_after_every_event() -> None:
 
 
 def test_crash_points_publish_all_messages_and_carry_another_fault() -> None:
-    """The other messages of the calm run are there too; the fault is a name."""
-    calm = history("published m1#1; published m2#1; ack m2#1; quiet", seen(), seen())
-    first, second = crash_points(calm, fault="cut")
-    assert first.describe() == "publish m1; publish m2; start ; cut before ack(m2)"
-    assert (first.messages, second.messages) == (calm.header.schedule.messages,) * 2
+    """The other messages of the calm run are there too; a service whose link is cut need not be started."""
+    happened = calm("published m1#1; published m2#1; ack m2#1; quiet")
+    first, second = crash_points(happened, contract(), fault="cut")
+    assert first.describe() == "publish m1; publish m2; cut before ack(m2)"
+    assert (first.messages, second.messages) == (happened.header.schedule.messages,) * 2
+
+
+def test_crash_points_belong_to_the_service_not_to_its_instance() -> None:
+    """Which instance a message goes to differs from run to run; times are counted over all of them."""
+    happened = calm("published m1#1; deliver m1#1 *shop-2; deliver m1#1 *shop-1; ack m1#1 *mail-1")
+    found = [*crash_points(happened, contract(services="shop mail"))][::2]
+    assert [each.traps for each in found] == [
+        (Trap(when="before", event=event, message="m1", nth=nth, service=service, do="kill"),)
+        for event, nth, service in (("deliver", 1, "shop"), ("deliver", 2, "shop"), ("ack", 1, "mail"))
+    ]
+    assert [each.actions[-1] for each in found] == [Action(start=name) for name in ("shop", "shop", "mail")]
+
+
+def test_crashes_end_a_service_in_order_while_it_is_at_work() -> None:
+    """Every crash point, and SIGTERM behind each time that a message was handed over."""
+    happened = calm("published m1#1; deliver m1#1 *shop; ack m1#1 *shop; fetch m1#1 *shop")
+    points = told(crash_points(happened, contract()))
+    assert told(crashes(happened, contract())) == [
+        *points,
+        "publish m1; start shop; stop after deliver(m1)",
+        "publish m1; start shop; stop after fetch(m1)",
+    ]
 
 
 def test_duplicates_come_at_once_late_and_all_together() -> None:
     """Every message twice in a row, every one again behind the others, everything twice; no order twice."""
-    calm = history("published a#1; published b#1; published c#1", seen(), seen())
-    assert ["".join(action.target for action in each.actions) for each in duplicates(calm)] == [
+    found = duplicates(calm("published a#1; published b#1; published c#1"), contract())
+    assert ["".join(action.target for action in each.actions) for each in found] == [
         "aabc", "abbc", "abcc", "abca", "abcb", "abcabc",
     ]  # fmt: skip
 
 
 def test_duplicates_of_one_message() -> None:
     """A single message has one duplicate only."""
-    calm = history("published a#1", seen(), seen())
-    assert [each.describe() for each in duplicates(calm)] == ["publish a; publish a"]
+    assert told(duplicates(calm("published a#1"), contract())) == ["publish a; publish a"]
+
+
+def test_order_is_tried_where_it_is_promised() -> None:
+    """Twelve messages close behind each other, of the calm run's kinds in turn, and nothing else."""
+    happened = calm("published m1#1; published m2#1")
+    assert told(order(happened, contract("nothing-lost"))) == []
+    (found,) = order(happened, contract("keeps-order"))
+    assert found.describe() == "; ".join(f"publish m{n}" for n in range(1, 13))
+    assert [message.id for message in found.messages.values()] == [f"o{n}" for n in range(1, 13)]
+
+
+def test_poison_lies_between_innocents() -> None:
+    """Each kind alone, each with a crash while it is handled, then all kinds in one run."""
+    happened = calm("published m1#1; published m2#1")
+    found = [*poison(happened, contract("poison-set-aside", poison=("a", "b")))]
+    assert told(found) == [
+        "publish m1; publish p1; publish m2",
+        "publish m1; publish p2; publish m2",
+        "publish m1; publish p1; publish m2; start shop; kill after deliver(p1)",
+        "publish m1; publish p2; publish m2; start shop; kill after deliver(p2)",
+        "publish m1; publish p1; publish p2; publish m2",
+    ]
+    assert found[1].messages == {**happened.header.schedule.messages, "p2": Message(id="b", poison=1)}
+
+
+@pytest.mark.parametrize(
+    ("promises", "http", "kinds"),
+    [
+        (("poison-set-aside",), "", 5),
+        (("backs-off",), "", 5),
+        (("nothing-lost",), "", 0),
+        (("poison-set-aside",), "POST http://h/", 0),
+    ],
+)
+def test_poison_is_tried_where_it_is_promised_and_can_be_sent(
+    promises: tuple[str, ...], http: str, kinds: int
+) -> None:
+    """Without kinds of its own a service must expect two; poison over HTTP has its answer at once."""
+    given = contract(*promises, http=http)
+    assert len([*poison(calm("published m1#1"), given)]) == kinds
+
+
+def test_one_kind_of_poison_is_not_tried_together_with_itself() -> None:
+    """The run of all kinds would be that of the only one."""
+    given = contract("poison-set-aside", poison=("a",))
+    assert told(poison(calm("published m1#1"), given)) == [
+        "publish m1; publish p1",
+        "publish m1; publish p1; start shop; kill after deliver(p1)",
+    ]
+
+
+def without_backlogs(schedules: Iterable[Schedule]) -> list[str]:
+    """Return schedules in words, but for those of dozens of messages."""
+    return [text for text in told(schedules) if not text.startswith("stop ")]
+
+
+def test_outages_of_one_service() -> None:
+    """Its links cut, the broker out of its reach and restarted, a message before, between and behind."""
+    assert without_backlogs(outages(calm("published m1#1; ack m1#1 *shop-1"), contract())) == [
+        "publish m1; cut shop; publish m2",
+        "publish m1; isolate shop; publish m2; mend shop; publish m3",
+        "publish m1; restart broker; publish m2",
+        "publish m1; cut before ack(m1)",
+        "publish m1; cut after ack(m1)",
+    ]
+
+
+def test_outages_of_a_chain_that_is_asked_over_http() -> None:
+    """Who is asked is never down, but what it publishes to may be gone; the others have a backlog each."""
+    happened = calm(
+        "published m1#1; publish m1 >mail *shop; publish m1 >audit/all *shop; publish m1 >out *mail"
+    )
+    found = told(outages(happened, contract(http="POST http://h/", services="shop mail")))
+    assert [text.partition(";")[0] for text in found if text.startswith("stop")] == ["stop mail"]
+    assert [text for text in found if "route" in text] == [
+        "publish m1; unroute mail; publish m2; reroute mail; publish m3"
+    ]
+    assert [text for text in found if " cut " in text and "before" not in text and "after" not in text] == [
+        "publish m1; cut shop; publish m2",
+        "publish m1; cut mail; publish m2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("expires", "waits"), [(None, []), (500, ["wait 1.000s"]), (60_000, ["wait 15.000s"])]
+)
+def test_backlog_waits_while_the_service_is_down(expires: int | None, waits: list[str]) -> None:
+    """Forty messages wait, longer than any may live in its queue (but not for ever); forty fresh ones come."""
+    found = backlog(calm("published m1#1; published m2#1", expires), "shop")
+    old, fresh = ([f"publish m{n}" for n in numbers] for numbers in (range(1, 41), range(41, 81)))
+    assert [each.describe() for each in found.actions] == ["stop shop", *old, *waits, "start shop", *fresh]
+    assert [message.id for message in found.messages.values()] == [f"o{n}" for n in range(1, 81)]
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_explorations_define_what_they_publish(name: str) -> None:
+    """Each schedule is of the same contract and seed, and could be read from its file."""
+    given = contract("keeps-order", "poison-set-aside")
+    found = [*EXPLORERS[name](calm("published m1#1; deliver m1#1 *shop"), given)]
+    assert found
+    for each in found:
+        assert {*each.published, *(trap.message for trap in each.traps)} <= {*each.messages}
 
 
 BIG = Schedule(

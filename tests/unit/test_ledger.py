@@ -6,9 +6,9 @@ from atleastonce.ledger import Ledger
 from histories import events
 
 
-def ledger(happened: str) -> Ledger:
+def ledger(happened: str, between: tuple[str, ...] = ()) -> Ledger:
     """Return the ledger after these events."""
-    found = Ledger(["out", "dead"])
+    found = Ledger(["out", "dead"], between)
     found.feed(events(happened))
     return found
 
@@ -110,3 +110,59 @@ def test_deliveries_are_counted_by_message() -> None:
     """A duplicate is a second copy of the same message, a redelivery the same copy again."""
     found = ledger("deliver m1#1; deliver m1#2; fetch m1#2; deliver m10#1; deliver")
     assert [found.deliveries(message) for message in ("m1", "m10", "m2")] == [3, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("happened", "unsettled"),
+    [
+        ("publish m1 >mail *shop; confirm m1 >mail *shop", ("mail:m1",)),
+        ("publish m1 >mail *shop; deliver m1 >mail *post", ("mail:m1",)),
+        ("publish m1 >mail *shop; deliver m1 >mail *post; ack m1 >mail *post", ()),
+        ("publish m1 >mail *shop; return m1 >mail *shop", ()),
+        ("publish m1 >mail *shop; publish m2 >mail *shop; deliver m1 >mail; ack m1 >mail", ("mail:m2",)),
+        ("publish m1 >out *shop", ()),
+        ("publish >mail *shop", ()),
+    ],
+)
+def test_what_one_service_hands_on_to_the_next_is_owed(happened: str, unsettled: tuple[str, ...]) -> None:
+    """Until the next has settled it, as a copy named by queue and message; at its end it is owed nothing."""
+    assert ledger(happened, between=("mail",)).unsettled() == unsettled
+
+
+def test_without_a_chain_nothing_is_handed_on() -> None:
+    """What leaves a single service is its output, whatever the queue is called."""
+    assert ledger("publish m1 >mail; confirm m1 >mail").unsettled() == ()
+
+
+def test_copy_taken_over_http_is_settled_by_its_answer() -> None:
+    """A request is a delivery; who got no 2xx is owed nothing, and asks again."""
+    unanswered = "asked m1#1 =0; asked m1#1 =503"
+    taken = f"{unanswered}; asked m1#1 =200; published m1#1 =200 auto"
+    for text, times in ((unanswered, 2), (taken, 3)):
+        assert (ledger(text).unsettled(), ledger(text).deliveries("m1")) == ((), times)
+
+
+PASSED_ON = "published m1#1; deliver m1#1; publish m1#1 >retry; ack m1#1"
+
+
+def test_unconfirmed_publication_is_lost_with_a_cut_link() -> None:
+    """Nobody knows whether the broker took it: it is not awaited, and owed once it is delivered."""
+    cut = f"{PASSED_ON}; cut; closed"
+    assert (ledger(cut).unsettled(), ledger(cut).unconfirmed) == ((), 0)
+    assert ledger(f"{cut}; deliver m1#1; closed").unsettled() == ("m1#1",)
+    assert ledger(f"{cut}; deliver m1#1; ack m1#1").unsettled() == ()
+
+
+@pytest.mark.parametrize("end", ["kill", "stop", "exit"])
+def test_unconfirmed_publication_of_a_service_that_ended_is_owed(end: str) -> None:
+    """Its link was buried, so the broker took all that it had sent; started again, its links can be cut."""
+    ended = f"{PASSED_ON}; {end}; closed"
+    assert (ledger(ended).unsettled(), ledger(ended).unconfirmed) == (("m1#1",), 0)
+    assert ledger(f"{ended}; start; deliver m1#1; ack m1#1").unsettled() == ()
+    assert ledger(f"{end}; start; {PASSED_ON}; cut; closed").unsettled() == ()
+
+
+def test_end_of_one_service_says_nothing_of_another() -> None:
+    """What the other has published unconfirmed is lost with its own cut link."""
+    other = "published m1#1; publish m1#1 >retry *mail; ack m1#1; kill *shop; cut *mail; closed *mail"
+    assert ledger(other).unsettled() == ()

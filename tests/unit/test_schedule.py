@@ -1,12 +1,14 @@
 """A schedule: what will be done, kept in a file for people to read too."""
 
 from pathlib import Path
+from typing import get_args
 
+import msgspec
 import pytest
 
 from atleastonce import schedule
 from atleastonce.errors import UsageError
-from atleastonce.schedule import Action, Message, Schedule, Trap, publish
+from atleastonce.schedule import Action, Message, Schedule, Trap, Verb, publish
 
 WHOLE = Schedule(
     contract="sha256:12",
@@ -39,6 +41,58 @@ def test_published_messages_are_named_once() -> None:
     assert (WHOLE.published, WHOLE.steps) == (("m1", "m2"), 7)
 
 
+def test_poison_is_told_from_the_innocent() -> None:
+    """By the number of its kind; only what is published counts, a duplicate once."""
+    messages = {"p1": Message(poison=0), "p2": Message(poison=1), "m1": Message(), "m2": Message()}
+    given = Schedule(messages=messages, actions=(*publish("m1", "p2", "m1"), Action(stop="m2")))
+    assert (given.poisons, given.innocents) == (("p2",), ("m1",))
+
+
+def test_only_a_restart_of_the_broker_is_everybodys() -> None:
+    """Whoever uses the same broker is disturbed by it, and by nothing else."""
+    cut, restart = (Schedule(actions=(each,)) for each in (Action(cut="a"), Action(restart="broker")))
+    assert (cut.restarts_broker, restart.restarts_broker) == (False, True)
+
+
+@pytest.mark.parametrize("verb", get_args(Verb))
+def test_action_has_one_verb_and_its_target(verb: str) -> None:
+    """Whatever the verb, an action says it in words."""
+    target = {"restart": "broker", "wait": "2s"}.get(verb, "x")
+    action = msgspec.convert({verb: target}, Action)
+    assert (action.verb, action.target, action.describe()) == (verb, target, f"{verb} {target}")
+
+
+def test_action_waits_for_a_duration() -> None:
+    """Anything else is refused where it is written."""
+    with pytest.raises(ValueError, match="soon"):
+        Action(wait="soon")
+
+
+@pytest.mark.parametrize(
+    ("name", "service", "is_of"),
+    [
+        ("inventory", "inventory", True),
+        ("inventory-2", "inventory", True),
+        ("inventory-12", "inventory", True),
+        ("inventory-2", "inventory-2", True),
+        ("inventory", "inventory-2", False),
+        ("inventory-x", "inventory", False),
+        ("inventory-", "inventory", False),
+        ("inventory-2", "invent", False),
+        ("", "", True),
+    ],
+)
+def test_instance_belongs_to_its_service(name: str, service: str, is_of: bool) -> None:
+    """A service's name stands for every instance of it, an instance's name for itself alone."""
+    assert schedule.is_of(name, service) is is_of
+
+
+def test_instances_are_numbered_where_there_are_several() -> None:
+    """The only one is called like the service."""
+    names = [schedule.instance("mail", number, of) for number, of in ((1, 1), (1, 2), (2, 2))]
+    assert names == ["mail", "mail-1", "mail-2"]
+
+
 @pytest.mark.parametrize("fields", [{}, {"publish": "m1", "start": "inventory"}])
 def test_action_does_exactly_one_thing(fields: dict[str, str]) -> None:
     """An action that does nothing, or two things, is none."""
@@ -46,6 +100,7 @@ def test_action_does_exactly_one_thing(fields: dict[str, str]) -> None:
         Action(**fields)
 
 
+VERBS = "publish, start, stop, cut, isolate, mend, restart, unroute, reroute, wait"
 NAME = "name a schedule.json that a run has saved"
 
 
@@ -59,7 +114,11 @@ NAME = "name a schedule.json that a run has saved"
         ('{"sed": 1}', f" is no schedule: Object contains unknown field `sed`; {NAME}"),
         (
             '{"actions": [{}]}',
-            " is no schedule: an action has exactly one of publish, start, stop - at `$.actions[0]`; " + NAME,
+            f" is no schedule: an action has exactly one of {VERBS} - at `$.actions[0]`; {NAME}",
+        ),
+        (
+            '{"actions": [{"restart": "inventory"}]}',
+            f" is no schedule: Invalid enum value 'inventory' - at `$.actions[0].restart`; {NAME}",
         ),
         ('{"format": 2}', ": it has format 2, this version reads format 1"),
         (

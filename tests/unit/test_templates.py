@@ -22,6 +22,9 @@ VALUES = {"id": "7", "message_id": "m", "topic:orders.v1": "lane-orders"}
         ("{{topic:x}}", "{topic:x}"),
         ("{topic:orders.v1}", "lane-orders"),
         ("{topic:}", "{topic:}"),
+        ("a{pad:3}b{pad:0}", "axxxb"),
+        ("{{pad:3}}", "{pad:3}"),
+        ("{pad:}", "{pad:}"),
     ],
 )
 def test_fill(template: str, filled: str) -> None:
@@ -53,6 +56,7 @@ def test_placeholders_are_listed_with_their_arguments() -> None:
         ("{topic}", ["topic"]),
         ("{id:x}", ["id:x"]),
         ("{http:x} {idd}", ["http:x", "idd"]),
+        ("{pad:70000}", ["pad:70000"]),
     ],
 )
 def test_unknown(template: str, unknown: list[str]) -> None:

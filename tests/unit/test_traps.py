@@ -46,6 +46,23 @@ def test_trap_for_another_side_or_service_waits(waiting: Trap, when: When, servi
     assert traps.unsprung() == (waiting,)
 
 
+def test_instances_of_a_service_spring_its_trap_once() -> None:
+    """Which instance a message goes to differs from run to run; times are counted over all of them."""
+    waiting = trap(nth=2, service="inventory")
+    traps = armed(waiting)
+    services = ("inventory-1", "mail-1", "inventory-2", "inventory-1")
+    passed = [traps.due("before", service, events("ack m1#1")) for service in services]
+    assert passed == [None, None, waiting, None]
+
+
+def test_trap_for_one_instance_waits_for_it() -> None:
+    """Its name means it alone, neither the others nor the service."""
+    waiting = trap(service="inventory-2")
+    traps = armed(waiting)
+    passed = [traps.due("before", f"inventory-{n}", events("ack m1#1")) for n in (1, 12, 2)]
+    assert passed == [None, None, waiting]
+
+
 def test_nth_time_counts_every_copy_and_those_that_pass_together() -> None:
     """Two acks in one frame are two times; an unrelated event afterwards springs nothing."""
     traps = armed(trap(nth=3))

@@ -2,23 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
-from importlib.util import find_spec
 from pathlib import Path
 
 from atleastonce.brokers import Kind, ProviderName
 from atleastonce.campaign import Campaign, Plan
+from atleastonce.commands import reference
 from atleastonce.commands.presenting import Presenter, presenter
 from atleastonce.commands.session import Session, Source, session
-from atleastonce.contract import ContractFile
-from atleastonce.contract_file import load
-from atleastonce.errors import UsageError
 from atleastonce.faults import RULES
 from atleastonce.findings import Findings
 from atleastonce.report.progress import watching
 from atleastonce.verdict import Outcome
 
-_REFERENCE = "campus_food"
 _AS_IT_SHOULD_BE, _NOT_SO = 0, 1
 
 
@@ -50,11 +45,7 @@ SCENES = (
 
 def run(*, provider: ProviderName, report: Path | None) -> int:
     """Verify every scene, show what came out, and return 0 where it is as it should be."""
-    if find_spec(_REFERENCE) is None or find_spec("sqlalchemy") is None:
-        raise UsageError(
-            "the demo runs the reference services, and their libraries are not installed; "
-            "install atleastonce with its extra: pip install 'atleastonce[reference]'"
-        )
+    reference.need("the demo")
     shown = presenter(report)
     kinds: Sequence[Kind] = ("rabbitmq", "kafka")
     with session(kinds, Source(provider), shown.say) as running:
@@ -68,17 +59,7 @@ def run(*, provider: ProviderName, report: Path | None) -> int:
 
 def _show(scene: Scene, running: Session, shown: Presenter) -> Findings:
     shown.console.print(f"\n{scene.title} ({scene.name} on {scene.broker})", style="bold")
-    contract = _contract(scene, shown.folder)
+    contract = reference.contract(shown.folder, scene.broker, scene.name, scene.module)
     histories = shown.histories / f"{scene.broker}-{scene.name}"
     with running.site(contract, histories) as site, watching(shown.console, RULES) as watcher:
         return Campaign(site, Plan(messages=2), watcher).carry_out()
-
-
-def _contract(scene: Scene, folder: Path) -> ContractFile:
-    """Write the contract of a scene into the report, where the counterexample's replay finds it, and load it."""
-    reference = resources.files(_REFERENCE).joinpath("contracts", f"{scene.broker}.toml").read_text("utf-8")
-    path = folder / "contracts" / f"{scene.broker}-{scene.name}.toml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = reference.replace(f"{_REFERENCE}.{scene.broker}.inventory", scene.module)
-    path.write_text(text.replace("[services.inventory", f"[services.{scene.name}"), "utf-8")
-    return load(path)

@@ -1,0 +1,44 @@
+"""The services that we ship, as contracts: the reference, its mutants, and what must stay green."""
+
+from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
+
+from atleastonce.contract import ContractFile
+from atleastonce.contract_file import load
+from atleastonce.errors import UsageError
+
+_REFERENCE = "campus_food"
+_MODULES = {
+    "rabbitmq": "campus_food.rabbitmq.inventory",
+    "kafka": "campus_food.kafka.inventory",
+    "order": "campus_food.rabbitmq.order",
+    "notification": "campus_food.rabbitmq.notification",
+}
+"""For each contract, the module that it starts."""
+
+
+def need(command: str) -> None:
+    """Raise UsageError where the services, or the libraries that they need, are not installed."""
+    if find_spec(_REFERENCE) is None or find_spec("sqlalchemy") is None:
+        raise UsageError(
+            f"{command} runs the reference services, and their libraries are not installed; "
+            "install atleastonce with its extra: pip install 'atleastonce[reference]'"
+        )
+
+
+def contract(folder: Path, stem: str, name: str, module: str = "", instances: int = 1) -> ContractFile:
+    """Write a contract of the reference into a folder, for another module in its place, and load it.
+
+    It is written into the report, where the replay of a counterexample finds it. `name` is that of the service.
+    """
+    text = resources.files(_REFERENCE).joinpath("contracts", f"{stem}.toml").read_text("utf-8")
+    if module:
+        own = _MODULES[stem].rpartition(".")[2]
+        table = f"[services.{name}]\n" + (f"instances = {instances}\n" if instances > 1 else "")
+        text = text.replace(_MODULES[stem], module).replace(f"[services.{own}]\n", table)
+        text = text.replace(f"[services.{own}.", f"[services.{name}.").replace(f"{{http:{own}}}", f"{{http:{name}}}")
+    path = folder / "contracts" / f"{stem}-{name}.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    return load(path)

@@ -1,0 +1,227 @@
+"""``atleastonce selftest``: do the checks bite, and do they leave correct services alone?
+
+Every mutant must be broken by its promise, and no correct service by any.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from atleastonce.brokers import ProviderName
+from atleastonce.campaign import Campaign, Plan, Silent, Watcher
+from atleastonce.commands import reference
+from atleastonce.commands.presenting import Presenter, presenter
+from atleastonce.commands.session import Session, Source, session
+from atleastonce.commands.verify import with_queue_type
+from atleastonce.contract import QueueType
+from atleastonce.conversion import near
+from atleastonce.errors import UsageError
+from atleastonce.exploration import EXPLORERS
+from atleastonce.faults import RULES
+from atleastonce.findings import Findings
+from atleastonce.report.folder import write_text
+from atleastonce.report.progress import watching
+
+_AS_IT_SHOULD_BE, _NOT_SO = 0, 1
+_MOST_UNKNOWN = 0.01
+_SHRINKS = 10.0
+_MARKS = {"broken": "✗ broken", "kept": "✓ kept", "unknown": "? unknown"}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A service to try, and what should come of it: `promise` is the one it breaks, empty for a correct one."""
+
+    name: str
+    stem: str
+    module: str = ""
+    promise: str = ""
+    instances: int = 1
+    explore: tuple[str, ...] = tuple(EXPLORERS)
+    why_not: str = ""
+    """Why its fault cannot be shown on this type of queue."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of it."""
+
+    subject: Subject
+    findings: Findings
+    seconds: float
+
+    @property
+    def verdict(self) -> str:
+        """The verdict on the promise that a mutant breaks; of a correct service, on all of them."""
+        promise = self.subject.promise
+        return self.findings.tallies[promise].outcome if promise else self.findings.outcome
+
+    @property
+    def as_it_should_be(self) -> bool:
+        """Whether a mutant was caught, or a correct service left alone."""
+        return (self.verdict == "broken") is bool(self.subject.promise)
+
+    @property
+    def also(self) -> list[str]:
+        """The other promises that a mutant breaks."""
+        broken = (name for name, tally in self.findings.tallies.items() if tally.outcome == "broken")
+        return [name for name in broken if name != self.subject.promise]
+
+    @property
+    def steps(self) -> int | None:
+        """How long the counterexample is."""
+        found = self.findings.counterexample(self.subject.promise)
+        return found.judged.history.header.schedule.steps if found else None
+
+
+def run(
+    *,
+    provider: ProviderName,
+    queue_type: QueueType | None,
+    only: str | None,
+    report: Path | None,
+) -> int:
+    """Try every mutant and every correct service, show what came out, and return 0 where it is as it should be."""
+    reference.need("selftest")
+    subjects = _chosen(_subjects(queue_type or "quorum"), only)
+    shown = presenter(report)
+    with session(["rabbitmq"], Source(provider), shown.say) as running:
+        began = time.monotonic()
+        tried = [_tried(each, running, shown, queue_type) for each in subjects if not each.why_not]
+        seconds = time.monotonic() - began
+        _show(tried, subjects, shown)
+        result = _result(tried)
+        write_text(shown.folder / "selftest.json", json.dumps(result, indent=1) + "\n")
+        so = all(each.as_it_should_be for each in tried) and _few_unknown(result)
+        code = _AS_IT_SHOULD_BE if so else _NOT_SO
+        mutants = [each for each in tried if each.subject.promise]
+        end = (
+            f"{sum(each.as_it_should_be for each in mutants)} of {len(mutants)} mutants broken, "
+            f"{result['false_alarms']} false alarms and {result['unknown']} unknown in {result['verdicts']} "
+            f"verdicts on correct services · {seconds:.0f} s · exit code {code}"
+        )
+        shown.console.print(f"\n{end}", markup=False, highlight=False, soft_wrap=True)
+        shown.say(f"report: {shown.folder / 'selftest.json'}")
+    return code
+
+
+# -- what is tried
+
+
+def _subjects(queue_type: str) -> Iterator[Subject]:
+    from campus_food.green import GREEN  # noqa: PLC0415 - they are an extra, which may not be installed
+    from campus_food.mutants import MUTANTS  # noqa: PLC0415 - as above
+
+    for name, mutant in {**MUTANTS, **GREEN}.items():
+        if mutant.broker == "rabbitmq":
+            yield Subject(
+                name=name,
+                stem=mutant.contract,
+                module=mutant.module,
+                promise=mutant.promise,
+                instances=mutant.instances,
+                explore=mutant.explore,
+                why_not="" if queue_type in mutant.queue_types else mutant.why_not,
+            )
+    for name, stem in (("inventory", "rabbitmq"), ("order", "order"), ("notification", "notification")):
+        yield Subject(name=name, stem=stem)
+
+
+def _chosen(subjects: Iterator[Subject], only: str | None) -> list[Subject]:
+    """Return the subjects that are named; raise UsageError for a name that there is not."""
+    known = {each.name: each for each in subjects}
+    if only is None:
+        return list(known.values())
+    chosen = [name.strip() for name in only.split(",") if name.strip()]
+    groups = {
+        "mutants": [name for name, each in known.items() if each.promise],
+        "correct": [name for name, each in known.items() if not each.promise],
+    }
+    named: list[str] = []
+    for name in chosen:
+        if name not in known and name not in groups:
+            raise UsageError(f"--only: there is no service {name!r}{near(name, (*groups, *known))}")
+        named += groups.get(name, [name])
+    return [known[name] for name in dict.fromkeys(named)]
+
+
+def _tried(subject: Subject, running: Session, shown: Presenter, queue_type: QueueType | None) -> Tried:
+    began = time.monotonic()
+    contract = reference.contract(shown.folder, subject.stem, subject.name, subject.module, subject.instances)
+    plan = Plan(
+        explore=subject.explore,
+        messages=2,
+        until=subject.promise,
+        confirm=1 if subject.promise else 3,
+        shrink_budget=_SHRINKS,
+    )
+    said = f"breaks {subject.promise}" if subject.promise else "correct"
+    shown.console.print(f"\n{subject.name} ({said})", style="bold")
+    with (
+        running.site(with_queue_type(contract, queue_type), shown.histories / subject.name) as site,
+        _watcher(subject, shown) as watcher,
+    ):
+        findings = Campaign(site, plan, watcher).carry_out()
+    tried = Tried(subject, findings, time.monotonic() - began)
+    shown.say(f"{_MARKS[tried.verdict]}, after {tried.findings.carried_out} schedules and {tried.seconds:.1f} s")
+    return tried
+
+
+def _watcher(subject: Subject, shown: Presenter) -> AbstractContextManager[Watcher]:
+    """Watch a correct service; that a mutant fails is no news."""
+    return nullcontext(Silent()) if subject.promise else watching(shown.console, RULES)
+
+
+# -- what came of it
+
+
+def _result(tried: Sequence[Tried]) -> dict[str, Any]:
+    """Return what ``selftest.json`` holds (CONTRACT: *The report folder*)."""
+    tallies = [
+        tally for each in tried if not each.subject.promise for tally in each.findings.tallies.values()
+    ]
+    return {
+        "mutants": {
+            each.subject.name: {
+                "promise": each.subject.promise,
+                "verdict": each.verdict,
+                "also": each.also,
+                "seconds": round(each.seconds, 2),
+                "steps": each.steps,
+            }
+            for each in tried
+            if each.subject.promise
+        },
+        "verdicts": sum(tally.kept + tally.broken + tally.unknown for tally in tallies),
+        "false_alarms": sum(tally.broken for tally in tallies),
+        "unknown": sum(tally.unknown for tally in tallies),
+    }
+
+
+def _few_unknown(result: dict[str, Any]) -> bool:
+    return bool(result["unknown"] <= _MOST_UNKNOWN * result["verdicts"])
+
+
+def _show(tried: Sequence[Tried], subjects: Sequence[Subject], shown: Presenter) -> None:
+    table = Table("service", "breaks", "verdict", "also", "steps", "seconds")
+    for each in tried:
+        steps = "" if each.steps is None else str(each.steps)
+        row = (each.subject.name, each.subject.promise or "nothing", _MARKS[each.verdict], ", ".join(each.also))
+        style = "" if each.as_it_should_be else "bold red"
+        table.add_row(*row, steps, f"{each.seconds:.1f}", style=style)
+    shown.console.print()
+    shown.console.print(table)
+    for each in subjects:
+        if each.why_not:
+            shown.say(f"{each.name} was left out: {each.why_not}")
+    for each in tried:
+        if not each.subject.promise:
+            for promise, tally in each.findings.tallies.items():
+                for reason, times in tally.reasons.items():
+                    shown.say(f"{each.subject.name}: {promise} unknown {times} times: {reason}")
