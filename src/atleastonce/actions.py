@@ -10,7 +10,7 @@ from atleastonce.expectation import Pace
 from atleastonce.faults import FAULTS
 from atleastonce.lane import Lane, Pending
 from atleastonce.part import Part
-from atleastonce.schedule import SENTINEL, Action, Schedule, Trap, is_of
+from atleastonce.schedule import SENTINEL, Schedule, Trap, is_of
 from atleastonce.standing import Standing
 
 _HEALTHY = range(200, 300)

@@ -16,6 +16,7 @@ import msgspec
 
 from atleastonce import poisons, templates
 from atleastonce.contract import Contract
+from atleastonce.errors import UsageError
 from atleastonce.history import Output
 from atleastonce.relay.codec import COPY_HEADER, Names
 from atleastonce.schedule import SENTINEL, Message, Schedule
@@ -51,6 +52,11 @@ class Cast:
         }
         ids = ((values[key], name) for name, values in self.values.items() for key in ("id", "message_id"))
         self._kinds = poisons.kinds(contract)
+        if any((message.poison or 0) >= len(self._kinds) for message in schedule.messages.values()):
+            raise UsageError(
+                f"the schedule sends a kind of poison that the contract does not have: found {len(self._kinds)} "
+                "kinds; replay it on the contract that it was found with"
+            )
         self._bodies = {name: self._body(name, message) for name, message in self.messages.items()}
         names.begin(case, ids, {name: body or b"" for name, body in self._bodies.items()})
 
@@ -133,7 +139,6 @@ class Cast:
             headers={str(key): self.anonymous(_plain(value)) for key, value in letter.headers.items()},
             key=letter.key,
         )
-
 
     def dead_letter(self, letter: Letter) -> Output:
         """Return a dead letter, and what of it is not as it was sent.

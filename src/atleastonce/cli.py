@@ -79,7 +79,7 @@ def demo(**options: object) -> int:
 @click.option(
     "--explore",
     metavar="WHAT,…",
-    help="What to try: any of duplicates, crash.  [default: all]",
+    help="What to try: any of duplicates, order, poison, outage, crash.  [default: all]",
 )
 @click.option(
     "--messages", type=click.IntRange(1, 20), default=3, show_default=True, help="How many messages."
@@ -148,7 +148,7 @@ def up(**options: object) -> int:
 )
 @_report
 def selftest(**options: object) -> int:
-    """Try services that are wrong on purpose, and correct ones: is every mutant broken, and nothing else?"""
+    """Try services that are wrong on purpose, and correct ones: every mutant must be broken, nothing else."""
     return _call("selftest", **options)
 
 

@@ -18,7 +18,7 @@ RUNTIME = {
 MESSAGE = ("id", "message_id", "n", f"{templates.PAD}:")
 """What stands in the texts that make a message."""
 _HTTP = re.compile(r"[A-Z]+ (http://|\{http:)\S+")
-_ARGUMENTS = {f"{templates.PAD}:": "NUMBER"}
+_ARGUMENTS = {"http:": "NAME", "topic:": "NAME", f"{templates.PAD}:": "NUMBER"}
 _MOST_PAD = 16 * 1024 * 1024
 
 PROPERTIES = (
@@ -65,6 +65,10 @@ def _services(contract: Contract) -> Iterator[str]:
         yield "service: found none, expected a table [service] with the command that starts it"
     if contract.service and contract.services:
         yield "service: found beside [services.…], expected one of the two"
+    for name in contract.services:
+        stem, _, number = name.rpartition("-")
+        if number.isdecimal() and stem in contract.services:
+            yield f"services.{name}: found beside services.{stem}, whose instances have such names; name it otherwise"
     for where, service in _named_services(contract):
         if bool(service.command) == bool(service.image):
             found = "one beside an image" if service.command else "none"
@@ -84,6 +88,8 @@ def _input(contract: Contract) -> Iterator[str]:
         yield f"input.http: found {shown(entry.http)}, expected a method and an address: POST http://127.0.0.1:{{port}}/order"
     if entry.routing_key and not entry.exchange:
         yield "input.routing_key: found without an exchange, expected input.exchange beside it"
+    if entry.http and entry.properties:
+        yield "input.properties: found beside input.http, expected input.headers"
     for name in entry.properties:
         if contract.broker.kind == "rabbitmq" and name not in PROPERTIES:
             yield f"input.properties.{name}: there is no such text property{near(name, PROPERTIES)}"
@@ -126,7 +132,10 @@ def _topics(contract: Contract) -> Iterator[str]:
 
 def _placeholders(contract: Contract, key: str, text: str, known: tuple[str, ...]) -> Iterator[str]:
     for name in templates.unknown(text, known):
-        names = ", ".join(f"{{{each}{_ARGUMENTS.get(each, 'NAME')}}}" if each.endswith(":") else f"{{{each}}}" for each in known)
+        names = ", ".join(
+            f"{{{each}{_ARGUMENTS.get(each, 'NAME')}}}" if each.endswith(":") else f"{{{each}}}"
+            for each in known
+        )
         escaped = f"{{{{{name}}}}}"
         yield f"{key}: there is no placeholder {{{name}}}; known here are {names} ({escaped} is the text)"
     tables = {"topic": ("topics", tuple(contract.topics)), "http": ("services", tuple(contract.services))}

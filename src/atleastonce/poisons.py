@@ -11,14 +11,17 @@ _NO_TEXT = bytes(range(0x80, 0xA0))
 
 
 def kinds(contract: Contract) -> tuple[Poison, ...]:
-    """Return the contract's kinds, else bytes that are neither text nor JSON, and JSON that breaks off."""
+    """Return the contract's kinds, else bytes that are neither text nor JSON, and JSON that breaks off.
+
+    Half of a message that is not JSON may well be another message, so it is none of them.
+    """
     if contract.poison:
         return contract.poison
     whole = contract.input.kinds[0]
-    return (
-        Poison(name="not-text", body_base64=base64.b64encode(_NO_TEXT).decode()),
-        Poison(name="truncated", body=whole[: max(1, len(whole) // 2)]),
-    )
+    found = [Poison(name="not-text", body_base64=base64.b64encode(_NO_TEXT).decode())]
+    if whole.lstrip().startswith(("{", "[")):
+        found.append(Poison(name="truncated", body=whole[: max(1, len(whole) // 2)]))
+    return tuple(found)
 
 
 def body(poison: Poison, values: Mapping[str, str]) -> bytes | None:

@@ -1,7 +1,6 @@
 """What a contract may say that this version does not carry out: refused with a sentence, never passed over.
 
-Not refused is what only concerns promises that have no check yet (`service.health`, `poison`, `replay`): such a
-promise is unknown anyway.
+Not refused is what only concerns a promise that has no check yet (`replay`): it is unknown anyway.
 """
 
 from collections.abc import Iterator

@@ -105,6 +105,12 @@ class Store(Inbox):
         decision = domain.reserve(_stock_of(tx, order.items), order.items)
         if isinstance(decision, domain.Reserved):
             _keep_left(tx, decision.left)
+        self._record(tx, order, decision)
+
+    def _record(
+        self, tx: sa.Connection, order: OrderPlaced, decision: domain.Reserved | domain.Refused
+    ) -> None:
+        """Store what was decided, and what is to be told of it."""
         _add_reservation(tx, order, decision)
         # The outcome's id is made and kept here: published twice, it is recognised as the same outcome.
         event = outcome(order, decision, str(uuid.uuid4()), datetime.now(UTC).isoformat())

@@ -149,35 +149,53 @@ def test_one_kind_of_poison_is_not_tried_together_with_itself() -> None:
     ]
 
 
-def without_backlogs(schedules: Iterable[Schedule]) -> list[str]:
-    """Return schedules in words, but for those of dozens of messages."""
-    return [text for text in told(schedules) if not text.startswith("stop ")]
+CUTS = ["publish m1; cut before ack(m1)", "publish m1; cut after ack(m1)"]
+ISOLATED = "publish m1; isolate shop; publish m2; mend shop; publish m3"
 
 
-def test_outages_of_one_service() -> None:
-    """Its links cut, the broker out of its reach and restarted, a message before, between and behind."""
-    assert without_backlogs(outages(calm("published m1#1; ack m1#1 *shop-1"), contract())) == [
-        "publish m1; cut shop; publish m2",
-        "publish m1; isolate shop; publish m2; mend shop; publish m3",
-        "publish m1; restart broker; publish m2",
-        "publish m1; cut before ack(m1)",
-        "publish m1; cut after ack(m1)",
+@pytest.mark.parametrize(
+    ("promise", "outages_tried"),
+    [
+        ("nothing-lost", []),
+        ("tells-health", [ISOLATED]),
+        ("accepts-honestly", CUTS),
+        (
+            "recovers",
+            [ISOLATED, "publish m1; cut shop; publish m2", "publish m1; restart broker; publish m2", *CUTS],
+        ),
+    ],
+)
+def test_outages_are_those_that_a_promise_is_about(promise: str, outages_tried: list[str]) -> None:
+    """A message before, between and behind; links of any instance are those of its service."""
+    found = outages(calm("published m1#1; ack m1#1 *shop-1"), contract(promise))
+    assert told(found) == outages_tried
+
+
+def test_backlog_is_that_of_every_service_that_consumes() -> None:
+    """Who is asked over HTTP is never down: nobody could be told that it accepted anything."""
+    chain = {"services": "shop mail"}
+    found = [
+        [
+            schedule.actions[0]
+            for schedule in outages(calm("published m1#1"), contract("backlog-drains", **each))
+        ]
+        for each in (chain, {**chain, "http": "POST http://h/"})
     ]
+    assert found == [[Action(stop="shop"), Action(stop="mail")], [Action(stop="mail")]]
 
 
-def test_outages_of_a_chain_that_is_asked_over_http() -> None:
-    """Who is asked is never down, but what it publishes to may be gone; the others have a backlog each."""
-    happened = calm(
-        "published m1#1; publish m1 >mail *shop; publish m1 >audit/all *shop; publish m1 >out *mail"
+def test_queue_is_deleted_where_a_service_answers_for_what_it_accepts() -> None:
+    """One that it publishes to by name, once; none that the next service consumes."""
+    happened = history(
+        "published m1#1; publish m1 >log *shop; publish m1 >log *shop; publish m1 >audit/all *shop; "
+        "publish m1 >mail *shop; publish m1 >out *mail",
+        seen(),
+        seen(),
+        between=["mail"],
     )
-    found = told(outages(happened, contract(http="POST http://h/", services="shop mail")))
-    assert [text.partition(";")[0] for text in found if text.startswith("stop")] == ["stop mail"]
-    assert [text for text in found if "route" in text] == [
-        "publish m1; unroute mail; publish m2; reroute mail; publish m3"
-    ]
-    assert [text for text in found if " cut " in text and "before" not in text and "after" not in text] == [
-        "publish m1; cut shop; publish m2",
-        "publish m1; cut mail; publish m2",
+    found = outages(happened, contract("accepts-honestly", http="POST http://h/", services="shop mail"))
+    assert [text for text in told(found) if "route" in text] == [
+        "publish m1; unroute log; publish m2; reroute log; publish m3"
     ]
 
 
@@ -195,7 +213,7 @@ def test_backlog_waits_while_the_service_is_down(expires: int | None, waits: lis
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_explorations_define_what_they_publish(name: str) -> None:
     """Each schedule is of the same contract and seed, and could be read from its file."""
-    given = contract("keeps-order", "poison-set-aside")
+    given = contract("keeps-order", "poison-set-aside", "backlog-drains", "recovers")
     found = [*EXPLORERS[name](calm("published m1#1; deliver m1#1 *shop"), given)]
     assert found
     for each in found:

@@ -36,7 +36,8 @@ def _judged(case: Case) -> Verdict:
     names = [action.target for action in schedule.actions]
     if schedule.traps or schedule.poisons or not _only_published(case) or len({*names}) < len(names):
         raise Unjudgeable(
-            "order is judged where each message is sent once, none is poison, and nothing is done", occasion=False
+            "order is judged where each message is sent once, none is poison, and nothing is done",
+            occasion=False,
         )
     case.became_quiet()
     if (event := interruption(case.history.events)) is not None:

@@ -27,17 +27,22 @@ def need(command: str) -> None:
         )
 
 
-def contract(folder: Path, stem: str, name: str, module: str = "", instances: int = 1) -> ContractFile:
+def contract(
+    folder: Path, stem: str, name: str, module: str = "", instances: int = 1, reset: str = "fresh-ids"
+) -> ContractFile:
     """Write a contract of the reference into a folder, for another module in its place, and load it.
 
     It is written into the report, where the replay of a counterexample finds it. `name` is that of the service.
     """
     text = resources.files(_REFERENCE).joinpath("contracts", f"{stem}.toml").read_text("utf-8")
+    text = text.replace('reset = "fresh-ids"', f'reset = "{reset}"')
     if module:
         own = _MODULES[stem].rpartition(".")[2]
         table = f"[services.{name}]\n" + (f"instances = {instances}\n" if instances > 1 else "")
         text = text.replace(_MODULES[stem], module).replace(f"[services.{own}]\n", table)
-        text = text.replace(f"[services.{own}.", f"[services.{name}.").replace(f"{{http:{own}}}", f"{{http:{name}}}")
+        text = text.replace(f"[services.{own}.", f"[services.{name}.").replace(
+            f"{{http:{own}}}", f"{{http:{name}}}"
+        )
     path = folder / "contracts" / f"{stem}-{name}.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")

@@ -1,4 +1,4 @@
-"""``atleastonce selftest``: do the checks bite, and do they leave correct services alone?
+"""``atleastonce selftest`` shows that the checks bite, and that they leave correct services alone.
 
 Every mutant must be broken by its promise, and no correct service by any.
 """
@@ -30,7 +30,7 @@ from atleastonce.report.progress import watching
 
 _AS_IT_SHOULD_BE, _NOT_SO = 0, 1
 _MOST_UNKNOWN = 0.01
-_SHRINKS = 10.0
+_SHRINKS = 5.0
 _MARKS = {"broken": "✗ broken", "kept": "✓ kept", "unknown": "? unknown"}
 
 
@@ -43,6 +43,7 @@ class Subject:
     module: str = ""
     promise: str = ""
     instances: int = 1
+    reset: str = "fresh-ids"
     explore: tuple[str, ...] = tuple(EXPLORERS)
     why_not: str = ""
     """Why its fault cannot be shown on this type of queue."""
@@ -115,7 +116,7 @@ def run(
 
 
 def _subjects(queue_type: str) -> Iterator[Subject]:
-    from campus_food.green import GREEN  # noqa: PLC0415 - they are an extra, which may not be installed
+    from campus_food.green import GREEN  # noqa: PLC0415 - an extra, which may not be installed
     from campus_food.mutants import MUTANTS  # noqa: PLC0415 - as above
 
     for name, mutant in {**MUTANTS, **GREEN}.items():
@@ -126,6 +127,7 @@ def _subjects(queue_type: str) -> Iterator[Subject]:
                 module=mutant.module,
                 promise=mutant.promise,
                 instances=mutant.instances,
+                reset=mutant.reset,
                 explore=mutant.explore,
                 why_not="" if queue_type in mutant.queue_types else mutant.why_not,
             )
@@ -153,7 +155,9 @@ def _chosen(subjects: Iterator[Subject], only: str | None) -> list[Subject]:
 
 def _tried(subject: Subject, running: Session, shown: Presenter, queue_type: QueueType | None) -> Tried:
     began = time.monotonic()
-    contract = reference.contract(shown.folder, subject.stem, subject.name, subject.module, subject.instances)
+    contract = reference.contract(
+        shown.folder, subject.stem, subject.name, subject.module, subject.instances, subject.reset
+    )
     plan = Plan(
         explore=subject.explore,
         messages=2,
@@ -169,7 +173,9 @@ def _tried(subject: Subject, running: Session, shown: Presenter, queue_type: Que
     ):
         findings = Campaign(site, plan, watcher).carry_out()
     tried = Tried(subject, findings, time.monotonic() - began)
-    shown.say(f"{_MARKS[tried.verdict]}, after {tried.findings.carried_out} schedules and {tried.seconds:.1f} s")
+    shown.say(
+        f"{_MARKS[tried.verdict]}, after {tried.findings.carried_out} schedules and {tried.seconds:.1f} s"
+    )
     return tried
 
 
@@ -212,14 +218,18 @@ def _show(tried: Sequence[Tried], subjects: Sequence[Subject], shown: Presenter)
     table = Table("service", "breaks", "verdict", "also", "steps", "seconds")
     for each in tried:
         steps = "" if each.steps is None else str(each.steps)
-        row = (each.subject.name, each.subject.promise or "nothing", _MARKS[each.verdict], ", ".join(each.also))
+        row = (
+            each.subject.name,
+            each.subject.promise or "nothing",
+            _MARKS[each.verdict],
+            ", ".join(each.also),
+        )
         style = "" if each.as_it_should_be else "bold red"
         table.add_row(*row, steps, f"{each.seconds:.1f}", style=style)
     shown.console.print()
     shown.console.print(table)
-    for each in subjects:
-        if each.why_not:
-            shown.say(f"{each.name} was left out: {each.why_not}")
+    for left_out in (subject for subject in subjects if subject.why_not):
+        shown.say(f"{left_out.name} was left out: {left_out.why_not}")
     for each in tried:
         if not each.subject.promise:
             for promise, tally in each.findings.tallies.items():

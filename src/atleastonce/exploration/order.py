@@ -15,10 +15,5 @@ def order(calm: History, contract: Contract) -> Iterator[Schedule]:
         return
     given = calm.header.schedule
     kinds = [message.body for message in given.messages.values()]
-    messages = {
-        f"m{n}": Message(id=f"o{n}", body=kinds[n % len(kinds)])
-        for n in range(1, _TOGETHER + 1)
-    }
-    yield Schedule(
-        contract=given.contract, seed=given.seed, messages=messages, actions=publish(*messages)
-    )
+    messages = {f"m{n}": Message(id=f"o{n}", body=kinds[n % len(kinds)]) for n in range(1, _TOGETHER + 1)}
+    yield Schedule(contract=given.contract, seed=given.seed, messages=messages, actions=publish(*messages))

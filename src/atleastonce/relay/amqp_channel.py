@@ -87,7 +87,11 @@ class Channel:
                     yield Event(event="delays", side="subject", channel=self._number, queue=method.queue)
                 if (life := (method.arguments or {}).get("x-message-ttl")) and method.queue:
                     yield Event(
-                        event="expires", side="subject", channel=self._number, queue=method.queue, size=int(str(life))
+                        event="expires",
+                        side="subject",
+                        channel=self._number,
+                        queue=method.queue,
+                        size=int(str(life)),
                     )
             case commands.Confirm.Select():
                 self._confirms = True

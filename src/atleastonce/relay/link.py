@@ -168,6 +168,9 @@ class Link:
             for event in segment.events:
                 if event.event == "response":
                     self.relay.record(self._stamped(event))
+                elif event.event == "deliver" and event.settles:  # by itself: the broker has forgotten it
+                    answer = msgspec.structs.replace(event, event="response", of="deliver")
+                    self.relay.record(self._stamped(answer))
 
     def _spring(self, trap: Trap) -> None:
         self.relay.record(self._stamped(Event(event="sprung", message=trap.message, note=trap.describe())))

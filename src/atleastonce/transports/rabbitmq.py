@@ -131,7 +131,8 @@ class RabbitmqNamespace:
 
     def reroute(self, queue: str) -> None:
         """Make a queue again that `unroute` deleted, with its bindings; leave one that is there again as it is."""
-        self._manage().make_queue(self.name, queue, self._deleted.pop(queue))
+        if (was := self._deleted.pop(queue, None)) is not None:
+            self._manage().make_queue(self.name, queue, was)
 
     def _manage(self) -> "Management":
         if self._management is None:

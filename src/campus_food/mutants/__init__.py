@@ -1,8 +1,73 @@
 """The zoo: each module is a reference service with exactly one thing wrong, which a check must find."""
 
-# Name: the module to run with `python -m`, the promise it breaks first, the broker it needs.
+from typing import NamedTuple
+
+QUORUM_ONLY = ("quorum",)
+
+
+class Mutant(NamedTuple):
+    """A service in place of a reference service, and what shows what is wrong with it.
+
+    `module` is to be run with `python -m`, in the place of the reference in the contract of this name, with so
+    many `instances` and this `reset`. `promise` is the one it breaks first, in a schedule of one of the
+    explorations `explore`. `why_not` says why another type of queue than `queue_types` cannot show it. A `race`
+    may be missed.
+    """
+
+    module: str
+    promise: str
+    broker: str
+    contract: str = "rabbitmq"
+    explore: tuple[str, ...] = ("duplicates", "order", "poison", "outage", "crash")
+    instances: int = 1
+    reset: str = "fresh-ids"
+    queue_types: tuple[str, ...] = ("quorum", "classic")
+    why_not: str = ""
+    race: bool = False
+
+
+def _inventory(name: str, promise: str, *explore: str) -> Mutant:
+    return Mutant(f"campus_food.mutants.{name}", promise, "rabbitmq", explore=explore)
+
+
+def _order(name: str, promise: str, *explore: str) -> Mutant:
+    return _inventory(name, promise, *explore)._replace(contract="order")
+
+
 MUTANTS = {
-    "ack-first": ("campus_food.mutants.ack_first", "nothing-lost", "rabbitmq"),
-    "no-dedupe": ("campus_food.mutants.no_dedupe", "effects-once", "rabbitmq"),
-    "auto-commit-early": ("campus_food.mutants.auto_commit_early", "nothing-lost", "kafka"),
+    "ack-first": _inventory("ack_first", "nothing-lost", "crash"),
+    "auto-ack": _inventory("auto_ack", "nothing-lost", "crash"),
+    "no-dedupe": _inventory("no_dedupe", "effects-once", "duplicates"),
+    "dedupe-in-memory": _inventory("dedupe_in_memory", "effects-once", "crash"),
+    "dedupe-window": _inventory("dedupe_window", "effects-once", "duplicates"),
+    "dedupe-by-redelivered": _inventory("dedupe_by_redelivered", "effects-once", "duplicates"),
+    "dedupe-by-content": _inventory("dedupe_by_content", "nothing-lost", "crash"),
+    "check-then-insert": _inventory("check_then_insert", "effects-once", "duplicates")._replace(
+        instances=2, race=True
+    ),
+    "duplicate-is-poison": _inventory("duplicate_is_poison", "poison-set-aside", "duplicates"),
+    "dual-write": _inventory("dual_write", "nothing-lost", "crash"),
+    "no-confirm": _order("no_confirm", "accepts-honestly", "outage"),
+    "unroutable-ok": _order("unroutable_ok", "accepts-honestly", "outage"),
+    "poison-requeue": _inventory("poison_requeue", "poison-set-aside", "poison"),
+    "poison-dropped": _inventory("poison_dropped", "poison-set-aside", "poison"),
+    "poison-crashes": _inventory("poison_crashes", "poison-set-aside", "poison"),
+    "attempts-in-memory": _inventory("attempts_in_memory", "poison-set-aside", "poison"),
+    "collateral-poison": _inventory("collateral_poison", "poison-set-aside", "poison")._replace(
+        queue_types=QUORUM_ONLY, why_not="classic queues have no limit of deliveries"
+    ),
+    "dlq-unbound": _inventory("dlq_unbound", "poison-set-aside", "poison"),
+    "dlq-rewrites": _inventory("dlq_rewrites", "poison-set-aside", "poison"),
+    "ack-after-failed-retry-publish": _inventory("ack_after_failed_retry_publish", "nothing-lost", "crash"),
+    "copy-then-ack": _inventory("copy_then_ack", "effects-once", "crash"),
+    "ttl-eats-backlog": _inventory("ttl_eats_backlog", "backlog-drains", "outage"),
+    "lifo-drain": _inventory("lifo_drain", "backlog-drains", "outage"),
+    "silent-dead-consumer": _inventory("silent_dead_consumer", "recovers", "outage"),
+    "stale-tag": _inventory("stale_tag", "recovers", "outage"),
+    "healthy-zombie": _inventory("healthy_zombie", "tells-health", "outage"),
+    "cancelled-is-handled": _inventory("cancelled_is_handled", "nothing-lost", "crash"),
+    "order-broken": _inventory("order_broken", "keeps-order", "order")._replace(race=True),
+    "auto-commit-early": Mutant(
+        "campus_food.mutants.auto_commit_early", "nothing-lost", "kafka", contract="kafka", explore=("crash",)
+    ),
 }
