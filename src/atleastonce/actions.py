@@ -107,6 +107,7 @@ class Actor:
         return True
 
     def _wait(self, duration: str) -> bool:
+        self._standing.note_depths()
         seconds = float(Duration.parse(duration))
         self._lane.site.stop.wait(seconds)
         self._lane.note("waited", note=duration)

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import msgspec
+
 from atleastonce.casting import outputs
 from atleastonce.history import Event, Observation
 from atleastonce.lane import Lane
@@ -38,6 +40,7 @@ class Standing:
         self.letters: list[Letter] = []
         self.dead: list[Letter] = []
         self._read = 0
+        self._passed_on: list[Event] = []
         self._depths: Counter[str] = Counter()
         self._exits = 0
         promised = lane.contract.promised.get("poison-set-aside")
@@ -57,6 +60,8 @@ class Standing:
         fresh = self.lane.record.since(self._read)
         self._read += len(fresh)
         self.ledger.feed(fresh)
+        passed_on = (event for event in fresh if event.event == "publish" and event.copy)
+        self._passed_on += (event for event in passed_on if event.queue and "/" not in event.queue)
 
     def wait(self, within: float) -> None:
         """Wait for something new in the record, at the most `within` seconds."""
@@ -90,9 +95,21 @@ class Standing:
         if self.ledger.passed_on:
             self.collect()
             self.read()
-        if self.ledger.unsettled() or self.ledger.unconfirmed:
+        if self.ledger.unsettled():
+            self._note_vanished()
+            return False
+        if self.ledger.unconfirmed:
             return False
         return not self.lane.namespace.depth(self.lane.subscriptions())
+
+    def _note_vanished(self) -> None:
+        """Note the copies of ours that were passed on to a queue that there is not: the broker drops these."""
+        asked, self._passed_on = self._passed_on, []
+        for event in asked:
+            if not self.lane.namespace.exists(event.queue):
+                gone = Event(event="return", message=event.message, copy=event.copy, queue=event.queue)
+                note = "there is no such queue"
+                self.lane.record.add(msgspec.structs.replace(gone, t=self.lane.record.clock(), note=note))
 
     def shown(self, wanted: int) -> bool:
         """Tell whether so many outputs of the sentinel have come out."""

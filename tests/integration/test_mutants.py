@@ -1,32 +1,69 @@
 """Each mutant is broken by its primary promise, and its counterexample can be replayed."""
 
+import msgspec
 import pytest
 
 from atleastonce.campaign import Plan
+from atleastonce.commands import reference
+from campus_food.green import GREEN
 from campus_food.mutants import MUTANTS
 
 pytestmark = pytest.mark.timeout(300)
 
+SLICE = ("ack-first", "no-dedupe", "poison-dropped", "unroutable-ok", "healthy-zombie", "order-broken")
+"""One for each promise, and no more: the whole zoo is `atleastonce selftest`, and the thorough run."""
 
-@pytest.mark.parametrize("name", MUTANTS)
-def test_a_mutant_is_broken_by_its_promise(subject, campus, name, replays):
-    """The counterexample has at most three steps, replays every time, and is fixed on the reference."""
-    module, promise, broker = MUTANTS[name]
-    found = subject(campus(broker, module)).verify(Plan(messages=2)).findings
-    assert found.tallies[promise].outcome == "broken"
-    assert [t.outcome for p, t in found.tallies.items() if p != promise] == ["kept"]
-    example = found.counterexample(promise)
+
+@pytest.fixture
+def atleastonce_provider() -> str:
+    """Say which broker is used: one provider is enough for what takes minutes."""
+    return "native"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Take the whole zoo, or a slice of it."""
+    if "mutant" in metafunc.fixturenames:
+        thorough = metafunc.config.getoption("--thorough")
+        metafunc.parametrize("mutant", [*MUTANTS] if thorough else [*SLICE, "auto-commit-early"])
+
+
+def test_a_mutant_is_broken_by_its_promise(subject, mutant, replays, tmp_path):
+    """The counterexample is short, replays, and is fixed on the reference."""
+    wrong = MUTANTS[mutant]
+    contract = reference.contract(
+        tmp_path, wrong.contract, mutant, wrong.module, wrong.instances, wrong.reset
+    )
+    plan = Plan(messages=2, explore=wrong.explore, until=wrong.promise, shrink_budget=20)
+    found = subject(contract).verify(plan).findings
+    assert found.tallies[wrong.promise].outcome == "broken", found.tallies
+    example = found.counterexample(wrong.promise)
     assert example is not None
-    assert (example.confirmed, example.tried) == (3, 3)
     schedule = example.judged.history.header.schedule
-    assert schedule.steps <= 3
-    replayed = subject(campus(broker, module)).replay(schedule, times=replays)
-    assert [each.verdicts[promise].outcome for each in replayed] == ["broken"] * replays
-    on_reference = subject(campus(broker)).replay(schedule)
-    assert [each.verdicts[promise].outcome for each in on_reference] == ["kept"]
+    replayed = subject(contract).replay(schedule, times=replays)
+    seen = [each.verdicts[wrong.promise].outcome for each in replayed]
+    assert seen.count("broken") >= (0.8 if wrong.race else 1.0) * replays, seen
+    name = "order" if wrong.contract == "order" else "inventory"
+    right = reference.contract(tmp_path, wrong.contract, name, "", wrong.instances)
+    actions = [
+        msgspec.structs.replace(action, **{action.verb: name}) if action.target == mutant else action
+        for action in schedule.actions
+    ]
+    traps = [msgspec.structs.replace(trap, service=name) for trap in schedule.traps]
+    on_right = msgspec.structs.replace(schedule, actions=tuple(actions), traps=tuple(traps))
+    (judged,) = subject(right).replay(on_right)
+    assert judged.verdicts[wrong.promise].outcome == "kept", judged.verdicts[wrong.promise]
+
+
+@pytest.mark.parametrize("name", GREEN)
+def test_a_correct_service_is_left_alone(subject, name, tmp_path):
+    """However it does it: every promise that has an occasion is kept, and none is unknown."""
+    contract = reference.contract(tmp_path, GREEN[name].contract, name, GREEN[name].module)
+    found = subject(contract).verify(Plan(messages=1, explore=("duplicates", "crash"))).findings
+    assert sum(tally.broken + tally.unknown for tally in found.tallies.values()) == 0, found.tallies
+    assert found.tallies["effects-once"].kept > 0
 
 
 def test_a_budget_stops_the_search_early(subject, campus):
     """What was not carried out is not counted."""
     found = subject(campus("rabbitmq")).verify(Plan(budget=0.5)).findings
-    assert found.carried_out < found.planned == 30
+    assert found.carried_out < found.planned

@@ -32,14 +32,18 @@ def test_the_reference_keeps_its_promises_at_every_crash_point(subject, campus, 
 def test_the_inventory_keeps_every_promise(subject, campus, queue_type):
     """Duplicates, poison, outages, a broker out of reach and restarted, links cut and crashes at every point."""
     found = subject(campus("rabbitmq", queue_type=queue_type)).verify(Plan(messages=2)).findings
-    assert {name: tally.outcome for name, tally in found.tallies.items()} == dict.fromkeys(found.tallies, "kept")
+    assert {name: tally.outcome for name, tally in found.tallies.items()} == dict.fromkeys(
+        found.tallies, "kept"
+    )
 
 
 @pytest.mark.parametrize("stem", ["order", "notification", "campus"])
 def test_the_other_services_keep_every_promise(subject, campus, stem):
     """Alone, and as a chain of three with a relay of its own each."""
     found = subject(campus(stem)).verify(Plan(messages=1)).findings
-    assert {name: tally.outcome for name, tally in found.tallies.items()} == dict.fromkeys(found.tallies, "kept")
+    assert {name: tally.outcome for name, tally in found.tallies.items()} == dict.fromkeys(
+        found.tallies, "kept"
+    )
 
 
 def test_duplicates_change_nothing(subject, campus):

@@ -7,7 +7,7 @@ from atleastonce.exploration.crash_points import crash_points
 from atleastonce.history import History
 from atleastonce.schedule import Action, Message, Schedule, publish
 
-_BACKLOG = 40
+_BACKLOG = 24
 """How many messages wait while a service is down, and how many fresh ones come once it is back."""
 _EXPIRES = 2.0
 """How many times the time to live of a queue's messages the service is down."""

@@ -79,6 +79,9 @@ class Namespace(Protocol):
     def depth(self, subscriptions: Collection[Subscription]) -> int:
         """Count what still waits for the subject there, as the broker knows it at this moment."""
 
+    def exists(self, queue: str) -> bool:
+        """Tell whether there is such a queue."""
+
     def reopen(self) -> None:
         """Forget the connections of our own, which a restart of the broker has ended."""
 

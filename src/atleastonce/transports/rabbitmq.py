@@ -119,6 +119,10 @@ class RabbitmqNamespace:
         """Count the ready messages by passive declaration: the management interface is seconds behind."""
         return sum(self._count(queue) or 0 for queue in {s.queue for s in subscriptions})
 
+    def exists(self, queue: str) -> bool:
+        """Tell whether there is such a queue."""
+        return self._count(queue) is not None
+
     def reopen(self) -> None:
         """Forget our connection; the next use opens another."""
         self._drop()

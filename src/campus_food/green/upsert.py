@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from campus_food import domain
 from campus_food.messages import OrderPlaced
 from campus_food.rabbitmq.inventory import main
-from campus_food.schema import OUTBOX, RESERVATIONS
+from campus_food.schema import OUTBOX, RESERVATIONS, STOCK
 from campus_food.store import Store
 
 
@@ -28,25 +28,27 @@ class Upserts(Store):
         known = tx.execute(sa.select(RESERVATIONS).where(RESERVATIONS.c.order_id == order.order_id)).first()
         if known is not None:
             return
-        taken: Counter[str] = Counter()
-        for (items,) in tx.execute(
-            sa.select(RESERVATIONS.c.items).where(RESERVATIONS.c.status == "reserved")
-        ):
-            taken.update(json.loads(items))
-        opening = super().stock()
+        opening = {row.name: row.quantity for row in tx.execute(sa.select(STOCK))}
+        taken = _taken(tx)
         left = {name: number - taken[name] for name, number in opening.items()}
         decision = domain.reserve({name: left[name] for name in order.items if name in left}, order.items)
         self._record(tx, order, decision)
 
     def stock(self) -> dict[str, int]:
         """Tell what the reservations leave."""
-        left = super().stock()
+        opening = super().stock()
         with self._engine.connect() as tx:
-            wanted = sa.select(RESERVATIONS.c.items).where(RESERVATIONS.c.status == "reserved")
-            for (items,) in tx.execute(wanted):
-                for name, number in json.loads(items).items():
-                    left[name] -= number
-        return left
+            taken = _taken(tx)
+        return {name: number - taken[name] for name, number in opening.items()}
+
+
+def _taken(tx: sa.Connection) -> Counter[str]:
+    """Count what the reservations take."""
+    wanted = sa.select(RESERVATIONS).where(RESERVATIONS.c.status == "reserved")
+    taken: Counter[str] = Counter()
+    for row in tx.execute(wanted):
+        taken.update(json.loads(row.items))
+    return taken
 
 
 if __name__ == "__main__":

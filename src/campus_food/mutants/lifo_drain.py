@@ -14,7 +14,7 @@ from campus_food.rabbitmq.link import Link
 from campus_food.store import Store
 
 PREFETCH = 200
-PAUSE = 0.03  # seconds
+PAUSE = 0.05  # seconds
 
 
 class LifoDrain(Inventory):
