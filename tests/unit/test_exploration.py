@@ -135,7 +135,7 @@ def test_poison_lies_between_innocents() -> None:
 def test_poison_is_tried_where_it_is_promised_and_can_be_sent(
     promises: tuple[str, ...], http: str, kinds: int
 ) -> None:
-    """Of a message that is no JSON, one kind is made: alone, and with a crash; over HTTP poison has its answer at once."""
+    """Of what is no JSON one kind is made: alone, and with a crash; over HTTP it has its answer at once."""
     given = contract(*promises, http=http)
     assert len([*poison(calm("published m1#1"), given)]) == kinds
 
