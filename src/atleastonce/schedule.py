@@ -5,6 +5,7 @@ the relay for a protocol event of one message, then lets a fault strike.
 """
 
 import difflib
+import itertools
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -22,6 +23,9 @@ EVENTS = (
     "fetch", "produce", "commit", "end-txn", "join", "request", "response",
 )  # fmt: skip
 """The protocol events that a trap may wait for."""
+
+_ROW = 12
+"""From how many publications in a row on only the first and the last are said."""
 
 SENTINEL = "sentinel"
 """The name of the message that the runner publishes behind the last one (DESIGN section 4, rule 4)."""
@@ -141,9 +145,14 @@ class Schedule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
         return tuple(name for name in self.published if name not in poisons)
 
     def describe(self) -> str:
-        """Say the schedule in one line: actions in order, traps after them."""
-        steps: tuple[Action | Trap, ...] = (*self.actions, *self.traps)
-        return "; ".join(step.describe() for step in steps)
+        """Say the schedule in one line: actions in order, a long row of publications in short, traps after them."""
+        said: list[str] = []
+        for verb, group in itertools.groupby(self.actions, lambda action: action.verb):
+            row = [action.describe() for action in group]
+            if verb == "publish" and len(row) > _ROW:
+                row = [f"{row[0]} … {row[-1].removeprefix('publish ')} ({len(row)} messages)"]
+            said += row
+        return "; ".join((*said, *(trap.describe() for trap in self.traps)))
 
 
 def instance(service: str, number: int, of: int) -> str:

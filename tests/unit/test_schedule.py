@@ -36,6 +36,15 @@ def test_schedule_in_words() -> None:
     )
 
 
+def test_a_long_row_of_publications_in_words() -> None:
+    """Forty lines of the same kind tell nobody anything."""
+    names = [f"m{n}" for n in range(1, 41)]
+    row = Schedule(
+        actions=(Action(stop="inventory"), *publish(*names), Action(start="inventory"), *publish("m1"))
+    )
+    assert row.describe() == "stop inventory; publish m1 … m40 (40 messages); start inventory; publish m1"
+
+
 def test_published_messages_are_named_once() -> None:
     """A duplicate is the same message; a step is an action or a trap."""
     assert (WHOLE.published, WHOLE.steps) == (("m1", "m2"), 7)
