@@ -25,6 +25,11 @@ class Judged:
     lane: str = ""
     log: str = ""
 
+    @property
+    def unknown(self) -> int:
+        """How many promises it gave an occasion, and said nothing of."""
+        return sum(each.occasion and each.outcome == "unknown" for each in self.verdicts.values())
+
     def broke(self, promise: str) -> bool:
         """Tell whether it broke a promise."""
         return self.verdicts[promise].outcome == "broken"
