@@ -1,7 +1,7 @@
 """Integration tests run on real brokers, from every provider: containers and local programs."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -10,6 +10,8 @@ import pytest
 from atleastonce.brokers import ProviderName
 from atleastonce.contract import ContractFile
 from atleastonce.contract_file import load, parse
+from atleastonce.lifetimes import Lifetime
+from atleastonce.pytest_plugin import Brokers
 
 ROOT = Path(__file__).parents[2]
 CONTRACTS = ROOT / "src" / "campus_food" / "contracts"
@@ -20,6 +22,24 @@ def atleastonce_provider(request: pytest.FixtureRequest) -> ProviderName:
     """Run a test once per provider."""
     provider: ProviderName = request.param
     return provider
+
+
+@pytest.fixture
+def atleastonce_brokers(
+    request: pytest.FixtureRequest, atleastonce_lifetime: Lifetime, atleastonce_brokers: Brokers
+) -> Iterator[Brokers]:
+    """Give the brokers of the session, or brokers of its own to a test that restarts them.
+
+    RabbitMQ 3.10 now and then refuses every new quorum queue after a restart (541, INTERNAL_ERROR).
+    """
+    if request.node.get_closest_marker("restarts_broker") is None:
+        yield atleastonce_brokers
+        return
+    own = Brokers(atleastonce_lifetime)
+    try:
+        yield own
+    finally:
+        own.close()
 
 
 @pytest.fixture

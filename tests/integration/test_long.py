@@ -78,6 +78,7 @@ def test_backlog_drained_through_kills(rabbitmq, atleastonce_lifetime: Lifetime,
             lane.close()
 
 
+@pytest.mark.restarts_broker
 def test_broker_restarted_during_work(rabbitmq, atleastonce_lifetime: Lifetime, no_stop, size) -> None:
     """The service recovers each time, behind the same address of the relay, and no confirmed order is lost."""
     contract, times = load(CONTRACT), size[1] // 2

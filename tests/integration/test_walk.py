@@ -28,6 +28,7 @@ def test_the_reference_keeps_its_promises_at_every_crash_point(subject, campus, 
         assert Counter(t.broken + t.unknown for t in tallies.values()) == {0: len(tallies)}
 
 
+@pytest.mark.restarts_broker
 @pytest.mark.parametrize(
     ("atleastonce_provider", "queue_type"), [("docker", "quorum"), ("native", "classic")]
 )
@@ -38,6 +39,7 @@ def test_the_inventory_keeps_every_promise(subject, campus, queue_type):
     assert {name: tally.outcome for name, tally in found.tallies.items()} == kept, found.tallies
 
 
+@pytest.mark.restarts_broker
 @pytest.mark.parametrize(
     ("atleastonce_provider", "stem"), [("native", "order"), ("native", "notification"), ("docker", "campus")]
 )

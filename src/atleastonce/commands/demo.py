@@ -32,10 +32,6 @@ class Scene:
 
 SCENES = (
     Scene(
-        "the inventory, written with care", "rabbitmq", "inventory", "campus_food.rabbitmq.inventory", "kept"
-    ),
-    Scene("the same on Kafka", "kafka", "inventory", "campus_food.kafka.inventory", "kept"),
-    Scene(
         "a mutant that acknowledges before the work",
         "rabbitmq",
         "ack-first",
@@ -44,7 +40,13 @@ SCENES = (
         # What is wrong with it shows as soon as it is killed at the wrong moment; one promise tells the story.
         Plan(messages=2, explore=("crash",), until="nothing-lost"),
     ),
+    Scene(
+        "the inventory, written with care", "rabbitmq", "inventory", "campus_food.rabbitmq.inventory", "kept"
+    ),
+    Scene("the same on Kafka", "kafka", "inventory", "campus_food.kafka.inventory", "kept"),
 )
+"""The mutant comes first: to verify a reference ends with a restart of the broker, which not every release survives
+unharmed (RabbitMQ 3.10 now and then refuses new quorum queues afterwards)."""
 
 
 def run(*, provider: ProviderName, report: Path | None) -> int:

@@ -92,23 +92,25 @@ def run(
     reference.need("selftest")
     subjects = _chosen(_subjects(queue_type or "quorum"), only)
     shown = presenter(report)
-    with session(["rabbitmq"], Source(provider), shown.say) as running:
-        began = time.monotonic()
-        tried = [_tried(each, running, shown, queue_type) for each in subjects if not each.why_not]
-        seconds = time.monotonic() - began
-        _show(tried, subjects, shown)
-        result = _result(tried)
-        write_text(shown.folder / "selftest.json", json.dumps(result, indent=1) + "\n")
-        so = all(each.as_it_should_be for each in tried) and _few_unknown(result)
-        code = _AS_IT_SHOULD_BE if so else _NOT_SO
-        mutants = [each for each in tried if each.subject.promise]
-        end = (
-            f"{sum(each.as_it_should_be for each in mutants)} of {len(mutants)} mutants broken, "
-            f"{result['false_alarms']} false alarms and {result['unknown']} unknown in {result['verdicts']} "
-            f"verdicts on correct services · {seconds:.0f} s · exit code {code}"
-        )
-        shown.console.print(f"\n{end}", markup=False, highlight=False, soft_wrap=True)
-        shown.say(f"report: {shown.folder / 'selftest.json'}")
+    began = time.monotonic()
+    tried: list[Tried] = []
+    for group in _groups(subjects):
+        with session(["rabbitmq"], Source(provider), shown.say) as running:
+            tried += [_tried(each, running, shown, queue_type) for each in group]
+    seconds = time.monotonic() - began
+    _show(tried, subjects, shown)
+    result = _result(tried)
+    write_text(shown.folder / "selftest.json", json.dumps(result, indent=1) + "\n")
+    so = all(each.as_it_should_be for each in tried) and _few_unknown(result)
+    code = _AS_IT_SHOULD_BE if so else _NOT_SO
+    mutants = [each for each in tried if each.subject.promise]
+    end = (
+        f"{sum(each.as_it_should_be for each in mutants)} of {len(mutants)} mutants broken, "
+        f"{result['false_alarms']} false alarms and {result['unknown']} unknown in {result['verdicts']} "
+        f"verdicts on correct services · {seconds:.0f} s · exit code {code}"
+    )
+    shown.console.print(f"\n{end}", markup=False, highlight=False, soft_wrap=True)
+    shown.say(f"report: {shown.folder / 'selftest.json'}")
     return code
 
 
@@ -151,6 +153,14 @@ def _chosen(subjects: Iterator[Subject], only: str | None) -> list[Subject]:
             raise UsageError(f"--only: there is no service {name!r}{near(name, (*groups, *known))}")
         named += groups.get(name, [name])
     return [known[name] for name in dict.fromkeys(named)]
+
+
+def _groups(subjects: Sequence[Subject]) -> Iterator[list[Subject]]:
+    """Yield what shares a broker: the mutants; a correct service is tried with a restart, which others would see."""
+    shown = [each for each in subjects if not each.why_not]
+    if mutants := [each for each in shown if each.promise]:
+        yield mutants
+    yield from ([each] for each in shown if not each.promise)
 
 
 def _tried(subject: Subject, running: Session, shown: Presenter, queue_type: QueueType | None) -> Tried:
