@@ -64,7 +64,7 @@ class Actor:
     def go_on(self) -> None:
         """Raise Cancelled where the run shall end, and Looped where the case goes round in circles.
 
-        Services that ended by themselves are started again, as any platform does; what got no answer is sent again.
+        Services that ended by themselves are started again, as any platform does.
         """
         if self._lane.site.stop.is_set():
             raise Cancelled("the run was asked to stop")

@@ -129,17 +129,13 @@ class Lane:
         if self._entry is not None:
             return self.ask(Pending(message, copy, envelope))
         receipt = self.namespace.publish(envelope)
-        self.record.add(
-            Event(
-                event="published",
-                t=self.record.clock(),
-                message=message,
-                copy=copy,
-                partition=receipt.partition,
-                offset=receipt.offset,
-                ok=receipt.confirmed,
-                note=receipt.note,
-            )
+        self.note(
+            "published",
+            copy=copy,
+            partition=receipt.partition,
+            offset=receipt.offset,
+            ok=receipt.confirmed,
+            note=receipt.note,
         )
         return None
 
@@ -147,14 +143,14 @@ class Lane:
         """Send a copy over HTTP, once; return it where the answer says neither yes nor no."""
         assert self._entry is not None  # noqa: S101 - only what was published so is pending
         status, note = self._entry.ask(pending.envelope)
-        facts = {"message": pending.message, "copy": pending.copy, "size": status}
-        self.record.add(Event(event="asked", t=self.record.clock(), note=note, **facts))  # type: ignore[arg-type]
+        copy = pending.copy
+        self.note("asked", copy=copy, size=status, note=note)
         if accepted(status):
-            self.record.add(Event(event="published", t=self.record.clock(), settles=True, **facts))  # type: ignore[arg-type]
+            self.note("published", copy=copy, size=status, settles=True)
         elif not refused(status):
             return pending
         elif self.cast.messages[pending.message].poison is None:
-            self.record.add(Event(event="published", t=self.record.clock(), ok=False, note=note, **facts))  # type: ignore[arg-type]
+            self.note("published", copy=copy, size=status, ok=False, note=note)
         return None
 
     def check_in_time(self, letter: Letter, *, stale: bool = False) -> None:

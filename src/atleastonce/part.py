@@ -16,7 +16,7 @@ from atleastonce.subjects.process import ProcessSubject
 
 @dataclass
 class Part:
-    """One subject and its relay; used by the lane's thread, except `kill` and `stop_softly`."""
+    """One subject and its relay; used by the lane's thread, except `kill` and `terminate`."""
 
     name: str
     service_name: str
@@ -93,16 +93,14 @@ class Part:
         self.note("kill")
 
     def terminate(self) -> None:
-        """SIGTERM it, and return at once; on the relay's thread."""
+        """SIGTERM it, and return at once; also on the relay's thread."""
         self.down = True
         self.note("stop")
         self.subject.terminate()
 
     def stop(self) -> None:
         """SIGTERM it, wait until it has ended, and end its links in order."""
-        self.down = True
-        self.subject.terminate()
-        self.note("stop")
+        self.terminate()
         self.bury()
 
     def bury(self) -> None:

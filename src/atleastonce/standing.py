@@ -2,8 +2,6 @@
 
 from collections import Counter
 
-import msgspec
-
 from atleastonce.casting import outputs
 from atleastonce.history import Event, Observation
 from atleastonce.lane import Lane
@@ -75,12 +73,9 @@ class Standing:
         self.dead += dead
         for letter in (*letters, *dead):
             self.lane.check_in_time(letter)
-            message, copy = self.lane.cast.copy_again(letter)
+            copy = self.lane.cast.copy_again(letter)[1]
             if copy is not None:
-                at = self.lane.record.clock()
-                self.lane.record.add(
-                    Event(event="arrived", t=at, message=message, copy=copy, queue=letter.queue)
-                )
+                self.lane.note("arrived", copy=copy, queue=letter.queue)
 
     def look(self) -> Observation:
         """Observe what can be seen now, with everything that came out."""
@@ -107,9 +102,8 @@ class Standing:
         asked, self._passed_on = self._passed_on, []
         for event in asked:
             if not self.lane.namespace.exists(event.queue):
-                gone = Event(event="return", message=event.message, copy=event.copy, queue=event.queue)
                 note = "there is no such queue"
-                self.lane.record.add(msgspec.structs.replace(gone, t=self.lane.record.clock(), note=note))
+                self.lane.note("return", copy=event.copy or "", queue=event.queue, note=note)
 
     def shown(self, wanted: int) -> bool:
         """Tell whether so many outputs of the sentinel have come out."""

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from campus import Queues, Wire
 
-from atleastonce.brokers import ProviderName
+from atleastonce.brokers import Broker, ProviderName
 from atleastonce.contract import ContractFile
 from atleastonce.contract_file import load, parse
 from atleastonce.lifetimes import Lifetime
 from atleastonce.pytest_plugin import Brokers
+from campus_food.rabbitmq import topology
 
 ROOT = Path(__file__).parents[2]
 CONTRACTS = ROOT / "src" / "campus_food" / "contracts"
@@ -54,6 +56,26 @@ def campus() -> Callable[..., ContractFile]:
         return msgspec.structs.replace(found, text=text, contract=parse(text))
 
     return contract
+
+
+@pytest.fixture(scope="module", params=topology.QUEUE_TYPES)
+def queue_type(request: pytest.FixtureRequest) -> str:
+    """Run every test that asks for it on both types of queue."""
+    return str(request.param)
+
+
+@pytest.fixture
+def queues(rabbitmq: Broker) -> Iterator[Queues]:
+    """Open a channel to queues that are not there yet."""
+    with Queues.fresh(rabbitmq) as queues:
+        yield queues
+
+
+@pytest.fixture
+def wire(queues: Queues) -> Iterator[Wire]:
+    """Lay a wire to the broker."""
+    with Wire(queues.url) as wire:
+        yield wire
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from campus import Queues, Service, order, until
 
-from atleastonce.brokers import Broker
 from campus_food.rabbitmq import topology
 
 INVENTORY = "campus_food.rabbitmq.inventory"
@@ -21,19 +20,6 @@ FAIL = {"inject": "fail", "trace": "7"}
 EXIT = {"inject": "exit", "trace": "7"}
 
 SOUND = order(9)
-
-
-@pytest.fixture(scope="module", params=topology.QUEUE_TYPES)
-def queue_type(request: pytest.FixtureRequest) -> str:
-    """Run every test on both types of queue."""
-    return str(request.param)
-
-
-@pytest.fixture
-def queues(rabbitmq: Broker) -> Iterator[Queues]:
-    """Open a channel to queues that are not there yet."""
-    with Queues.fresh(rabbitmq) as queues:
-        yield queues
 
 
 @pytest.fixture

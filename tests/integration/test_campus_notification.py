@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from campus import Queues, Service, Wire, order, until
 
-from atleastonce.brokers import Broker
 from campus_food.rabbitmq import topology
 
 NOTIFICATION = "campus_food.rabbitmq.notification"
@@ -20,20 +19,6 @@ DEAD = topology.NOTIFICATION_DEAD
 def failed(number: int) -> dict[str, Any]:
     """Make the outcome of an order that was refused."""
     return order(number, caviar=1) | {"reason": "unknown item: caviar"}
-
-
-@pytest.fixture
-def queues(rabbitmq: Broker) -> Iterator[Queues]:
-    """Open a channel to queues that are not there yet."""
-    with Queues.fresh(rabbitmq) as queues:
-        yield queues
-
-
-@pytest.fixture
-def wire(queues: Queues) -> Iterator[Wire]:
-    """Lay a wire to the broker."""
-    with Wire(queues.url) as wire:
-        yield wire
 
 
 @pytest.fixture

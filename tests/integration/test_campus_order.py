@@ -11,26 +11,11 @@ from typing import Any
 import pytest
 from campus import HTTP, Queues, Service, Wire, until
 
-from atleastonce.brokers import Broker
 from campus_food.messages import parse_order
 from campus_food.rabbitmq import topology
 
 ORDER = "campus_food.rabbitmq.order"
 ASKED = {"user_id": "u1", "items": {"burger": 1}}
-
-
-@pytest.fixture
-def queues(rabbitmq: Broker) -> Iterator[Queues]:
-    """Open a channel to queues that are not there yet."""
-    with Queues.fresh(rabbitmq) as queues:
-        yield queues
-
-
-@pytest.fixture
-def wire(queues: Queues) -> Iterator[Wire]:
-    """Lay a wire to the broker."""
-    with Wire(queues.url) as wire:
-        yield wire
 
 
 @pytest.fixture
@@ -167,12 +152,14 @@ def test_a_missing_confirm_is_unknown_and_keeps_the_message(
     assert first[0].message_id == second[0].message_id
 
 
-def test_a_cut_while_a_confirm_is_awaited_is_told_at_once(service: Service, wire: Wire) -> None:
+def test_a_cut_while_a_confirm_is_awaited_is_told_at_once(
+    service: Service, wire: Wire, queues: Queues
+) -> None:
     """Nobody waits for an answer that cannot come."""
     wire.silent.set()
     with ThreadPoolExecutor(3) as threads:
         asked = [threads.submit(service.post, ASKED, key) for key in ("k1", "k1", "k2")]
-        time.sleep(0.5)
+        queues.take(topology.ORDERS)  # the broker has it, and its confirm does not come through
         assert not any(each.done() for each in asked)
         wire.cut()
         began = time.monotonic()

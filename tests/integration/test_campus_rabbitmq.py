@@ -21,19 +21,6 @@ RESERVED, FAILED = topology.OUTCOMES.values()
 INVENTORY = "campus_food.rabbitmq.inventory"
 
 
-@pytest.fixture(scope="module", params=topology.QUEUE_TYPES)
-def queue_type(request: pytest.FixtureRequest) -> str:
-    """Run every test on both types of queue."""
-    return str(request.param)
-
-
-@pytest.fixture
-def queues(rabbitmq: Broker) -> Iterator[Queues]:
-    """Open a channel to queues that are not there yet."""
-    with Queues.fresh(rabbitmq) as queues:
-        yield queues
-
-
 @pytest.fixture
 def service(queues: Queues, queue_type: str, tmp_path: Path) -> Iterator[Service]:
     """Prepare the inventory: the test starts it."""

@@ -40,14 +40,8 @@ def _judged(case: Case) -> Verdict:
         )
     short = _not_on_the_broker(case)
     if short:
-        case.witnessed(f"missing: {'; '.join(evidence(short))}")
-        return Verdict(
-            promise=PROMISE,
-            outcome="broken",
-            reason="a request that was answered with 2xx has no effect, or less than its whole effect",
-            evidence=evidence(short),
-            blamed=blamed(short),
-        )
+        reason = "a request that was answered with 2xx has no effect, or less than its whole effect"
+        return case.lacking(PROMISE, short, reason)
     refused = _refused(case)
     if refused:
         times = Counter(event.message for event in asked)

@@ -7,11 +7,9 @@ one partition, by the times at which they were settled: a service may well work 
 letter is no effect. Linear in the events.
 """
 
-from collections.abc import Collection
 from typing import NamedTuple
 
-from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, is_published, judged, listed, ours
-from atleastonce.effects import Difference
+from atleastonce.checks.case import Case, Unjudgeable, is_published, judged, listed, ours
 from atleastonce.history import Event, History
 from atleastonce.schedule import SENTINEL
 from atleastonce.verdict import Verdict
@@ -49,10 +47,12 @@ def _judged(case: Case) -> Verdict:
         )
     short = case.missing(outage.backlog)
     if short:
-        return _lost(case, short, "what waited while the service was down has no effect")
+        return case.lacking(PROMISE, short, "what waited while the service was down has no effect")
     late = case.missing((*outage.fresh, SENTINEL))
     if late:
-        return _lost(case, late, "new messages are starved: what came after the start has no effect")
+        return case.lacking(
+            PROMISE, late, "new messages are starved: what came after the start has no effect"
+        )
     return _starved(case, outage) or _kept(case, outage)
 
 
@@ -93,13 +93,6 @@ def _did_not_drain(case: Case, outage: _Outage) -> Verdict:
         reason=f"{_depth(outage)}, and the service did not get done with it {deadline}",
         evidence=(why,),
         blamed=ours(message for message in case.innocents if message in waiting),
-    )
-
-
-def _lost(case: Case, short: Collection[Difference], reason: str) -> Verdict:
-    case.witnessed(f"missing: {'; '.join(evidence(short))}")
-    return Verdict(
-        promise=PROMISE, outcome="broken", reason=reason, evidence=evidence(short), blamed=blamed(short)
     )
 
 

@@ -109,7 +109,7 @@ def _slow(case: Case, copy: str, times: list[float]) -> Verdict | None:
         most = declared * (1 + _jitter(case)) + _tolerance(case)
         if gap > most:
             said = f"gap {number} of {copy}: {gap:.3f} s, at most {most:.3f} s declared"
-            if (excuse := unwitnessed(case.history)) is not None:
+            if (excuse := unwitnessed(case.history.events)) is not None:
                 raise Unjudgeable(f"{excuse}; {said}")
             return _broken("it is tried again later than declared", said, copy)
     return None

@@ -93,8 +93,15 @@ class Case:
 
     def witnessed(self, what: str) -> None:
         """Raise Unjudgeable where nobody witnesses that this could have been there in time."""
-        if (excuse := unwitnessed(self.history)) is not None:
+        if (excuse := unwitnessed(self.history.events)) is not None:
             raise Unjudgeable(f"{excuse}; {what}")
+
+    def lacking(self, promise: str, short: Collection[Difference], reason: str) -> Verdict:
+        """Accuse of what is missing; raise Unjudgeable where nobody witnesses that it could have been there."""
+        self.witnessed(f"missing: {'; '.join(evidence(short))}")
+        return Verdict(
+            promise=promise, outcome="broken", reason=reason, evidence=evidence(short), blamed=blamed(short)
+        )
 
     # -- what was planned, what passed
 
@@ -258,16 +265,14 @@ def interruption(events: Iterable[Event]) -> Event | None:
     return None
 
 
-def unwitnessed(history: History) -> str | None:
+def unwitnessed(events: Collection[Event]) -> str | None:
     """Say why what is missing may not be accused: the canary was late, or did not fly at all (rule 7).
 
     The last one counts: after a late one the effect is awaited again.
     """
-    return late_canary(history.events) or (
-        None
-        if any(e.event == "canary" for e in history.events)
-        else "no canary kept the time beside the service"
-    )
+    if not any(event.event == "canary" for event in events):
+        return "no canary kept the time beside the service"
+    return late_canary(events)
 
 
 def late_canary(events: Iterable[Event]) -> str | None:

@@ -4,7 +4,7 @@ Assumes that the history is quiet and its clean runs agree. A missing effect is 
 waited for it and the canary kept its time meanwhile; otherwise it is unknown. Linear in the events.
 """
 
-from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, judged
+from atleastonce.checks.case import Case, Unjudgeable, evidence, judged
 from atleastonce.effects import Difference
 from atleastonce.history import History
 from atleastonce.verdict import Verdict
@@ -25,14 +25,7 @@ def _judged(case: Case) -> Verdict:
     missing = _not_set_aside(case, owed)
     if not missing:
         return Verdict(promise=PROMISE, outcome="kept", reason=_what_became(case, owed))
-    case.witnessed(f"missing: {_listed(missing)}")
-    return Verdict(
-        promise=PROMISE,
-        outcome="broken",
-        reason="a confirmed input has no effect, or less than its whole effect",
-        evidence=evidence(missing),
-        blamed=blamed(missing),
-    )
+    return case.lacking(PROMISE, missing, "a confirmed input has no effect, or less than its whole effect")
 
 
 def _not_set_aside(case: Case, owed: list[str]) -> tuple[Difference, ...]:

@@ -13,8 +13,6 @@ from collections.abc import Callable
 from atleastonce.checks.case import (
     Case,
     Unjudgeable,
-    blamed,
-    evidence,
     interruption,
     is_delivered,
     is_published,
@@ -157,9 +155,8 @@ def _stopped(case: Case) -> Verdict | None:
     short = case.missing({*case.innocents, SENTINEL})
     if not short:
         return None
-    case.witnessed(f"missing: {'; '.join(evidence(short))}")
     reason = f"with {listed(case.poisons)} among them, innocent messages lack their effect"
-    return _broken(reason, evidence(short), blamed(short))
+    return case.lacking(PROMISE, short, reason)
 
 
 # -- what they rest on

@@ -9,8 +9,6 @@ taken away are judged by the promises that name these. Linear in the events.
 from atleastonce.checks.case import (
     Case,
     Unjudgeable,
-    blamed,
-    evidence,
     is_delivered,
     is_published,
     judged,
@@ -52,12 +50,8 @@ def _judged(case: Case) -> Verdict:
         raise Unjudgeable(f"a clean run shows no effect of {listed(later)}: observe more", occasion=False)
     short = case.missing(later)
     if short:
-        case.witnessed(f"missing: {'; '.join(evidence(short))}")
-        return _broken(
-            f"published after {fault}, {listed(later)} did not take effect {deadline}",
-            evidence(short),
-            blamed(short),
-        )
+        reason = f"published after {fault}, {listed(later)} did not take effect {deadline}"
+        return case.lacking(PROMISE, short, reason)
     reason = f"published after {fault}, {listed(later)} took effect {deadline}"
     return Verdict(promise=PROMISE, outcome="kept", reason=reason)
 

@@ -6,7 +6,7 @@ then let the canary fly: where it was late too, or did not fly, a change that is
 case became quiet afterwards does not matter. Linear in the events.
 """
 
-from atleastonce.checks.case import NOT_QUIET, Case, Unjudgeable, is_healthy, judged, late_canary
+from atleastonce.checks.case import NOT_QUIET, Case, Unjudgeable, is_healthy, judged, unwitnessed
 from atleastonce.history import Event, History
 from atleastonce.verdict import Verdict
 
@@ -60,10 +60,8 @@ def _told(case: Case, index: int) -> Verdict:
 
 def _witnessed(events: tuple[Event, ...], what: str) -> None:
     """Raise Unjudgeable where no canary flew while the change was awaited, or the last one was late."""
-    if not any(event.event == "canary" for event in events):
-        raise Unjudgeable(f"no canary kept the time beside the service; {what}")
-    if (late := late_canary(events)) is not None:
-        raise Unjudgeable(f"{late}; {what}")
+    if (excuse := unwitnessed(events)) is not None:
+        raise Unjudgeable(f"{excuse}; {what}")
 
 
 def _broken(case: Case, reason: str, events: tuple[Event, ...], since: float) -> Verdict:

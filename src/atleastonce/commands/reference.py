@@ -9,6 +9,7 @@ from atleastonce.contract_file import load
 from atleastonce.errors import UsageError
 
 _REFERENCE = "campus_food"
+_LIBRARIES = ("sqlalchemy", "starlette", "uvicorn")
 _MODULES = {
     "rabbitmq": "campus_food.rabbitmq.inventory",
     "kafka": "campus_food.kafka.inventory",
@@ -20,7 +21,7 @@ _MODULES = {
 
 def need(command: str) -> None:
     """Raise UsageError where the services, or the libraries that they need, are not installed."""
-    if find_spec(_REFERENCE) is None or find_spec("sqlalchemy") is None:
+    if not all(find_spec(name) for name in (_REFERENCE, *_LIBRARIES)):
         raise UsageError(
             f"{command} runs the reference services, and their libraries are not installed; "
             "install atleastonce with its extra: pip install 'atleastonce[reference]'"

@@ -1,31 +1,23 @@
 """``atleastonce up``: RabbitMQ and the reference services, to play with by hand or to be walked through."""
 
-from importlib.util import find_spec
-
 import click
 from rich.console import Console
 
 from atleastonce.brokers import ProviderName
-from atleastonce.commands import up_lines
+from atleastonce.commands import reference, up_lines
 from atleastonce.commands.session import Session, Source, session
 from atleastonce.commands.up_desk import COMMANDS, Desk
 from atleastonce.commands.up_input import interactive, lines
 from atleastonce.commands.up_queues import VIRTUAL_HOST, Queues
 from atleastonce.commands.up_services import Services, contract
 from atleastonce.commands.walkthrough import Walk
-from atleastonce.errors import UsageError
 
-_LIBRARIES = ("sqlalchemy", "starlette", "uvicorn")
 _AS_IT_SHOULD_BE, _NOT_SO = 0, 1
 
 
 def run(*, provider: ProviderName, walk: bool) -> int:
     """Start everything; walk through it, or let the user play until Ctrl-C or `quit`; return the exit code."""
-    if not all(find_spec(library) for library in _LIBRARIES):
-        raise UsageError(
-            "the reference services shall be started, and their libraries are not installed; "
-            "install atleastonce with its extra: pip install 'atleastonce[reference]'"
-        )
+    reference.need("up")
     console = Console(highlight=False)
     with session(["rabbitmq"], Source(provider), lambda line: _print(console, line, "dim")) as running:
         broker = running.brokers["rabbitmq"]

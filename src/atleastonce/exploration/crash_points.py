@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import get_args
 
+import msgspec
+
 from atleastonce.contract import Contract
 from atleastonce.history import Event, History
 from atleastonce.schedule import Action, Schedule, Trap, When, is_of, publish
@@ -33,10 +35,8 @@ def struck(calm: History, point: tuple[str, str, str, int], when: When, fault: s
     given = calm.header.schedule
     service, event, message, nth = point
     starts = () if fault == "cut" else (Action(start=service),)
-    return Schedule(
-        contract=given.contract,
-        seed=given.seed,
-        messages=given.messages,
+    return msgspec.structs.replace(
+        given,
         actions=(*publish(*given.messages), *starts),
         traps=(Trap(when=when, event=event, message=message, nth=nth, service=service, do=fault),),
     )

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from atleastonce.contract import Contract
 from atleastonce.history import History
 from atleastonce.schedule import Schedule, publish
@@ -15,9 +17,4 @@ def duplicates(calm: History, contract: Contract) -> Iterator[Schedule]:  # noqa
     orders += [(*names, name) for name in names[:-1]]
     orders += [(*names, *names)]
     for order in dict.fromkeys(orders):
-        yield Schedule(
-            contract=schedule.contract,
-            seed=schedule.seed,
-            messages=schedule.messages,
-            actions=publish(*order),
-        )
+        yield msgspec.structs.replace(schedule, actions=publish(*order))

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from atleastonce.contract import Contract
 from atleastonce.exploration.crash_points import crash_points
+from atleastonce.exploration.crowd import crowd
 from atleastonce.history import History
-from atleastonce.schedule import Action, Message, Schedule, publish
+from atleastonce.schedule import Action, Schedule, publish
 
 _BACKLOG = 24
 """How many messages wait while a service is down, and how many fresh ones come once it is back."""
@@ -39,43 +42,25 @@ def outages(calm: History, contract: Contract) -> Iterator[Schedule]:
 
 def backlog(calm: History, service: str) -> Schedule:
     """Return the schedule in which messages wait for a service, and fresh ones come while it catches up."""
-    given = calm.header.schedule
-    bodies = [message.body for message in given.messages.values()]
-    names = [f"m{n}" for n in range(1, 2 * _BACKLOG + 1)]
-    old, fresh = names[:_BACKLOG], names[_BACKLOG:]
+    messages = crowd(calm.header.schedule, 2 * _BACKLOG)
+    names = tuple(messages)
     pause = tuple(Action(wait=f"{seconds:.3f}s") for seconds in _expiries(calm))
-    return Schedule(
-        contract=given.contract,
-        seed=given.seed,
-        messages={
-            name: Message(id=f"o{n}", body=bodies[n % len(bodies)]) for n, name in enumerate(names, start=1)
-        },
-        actions=(
-            Action(stop=service),
-            *publish(*old),
-            *pause,
-            Action(start=service),
-            *publish(*fresh),
-        ),
+    actions = (
+        Action(stop=service),
+        *publish(*names[:_BACKLOG]),
+        *pause,
+        Action(start=service),
+        *publish(*names[_BACKLOG:]),
     )
+    return msgspec.structs.replace(calm.header.schedule, messages=messages, actions=actions)
 
 
 def _disturbed(calm: History, *actions: Action) -> Schedule:
     """Return the schedule with these actions, a message published before, between and behind them."""
-    given = calm.header.schedule
-    bodies = [message.body for message in given.messages.values()]
-    names = [f"m{n}" for n in range(1, len(actions) + 2)]
-    steps = list(publish(names[0]))
-    for action, name in zip(actions, names[1:], strict=True):
-        steps += [action, *publish(name)]
-    return Schedule(
-        contract=given.contract,
-        seed=given.seed,
-        messages={
-            name: Message(id=f"o{n}", body=bodies[n % len(bodies)]) for n, name in enumerate(names, start=1)
-        },
-        actions=tuple(steps),
-    )
+    messages = crowd(calm.header.schedule, len(actions) + 1)
+    first, *others = publish(*messages)
+    steps = (step for pair in zip(actions, others, strict=True) for step in pair)
+    return msgspec.structs.replace(calm.header.schedule, messages=messages, actions=(first, *steps))
 
 
 def _expiries(calm: History) -> Iterator[float]:

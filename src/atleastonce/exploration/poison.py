@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from atleastonce import poisons
 from atleastonce.contract import Contract
 from atleastonce.history import History
@@ -19,23 +21,21 @@ def poison(calm: History, contract: Contract) -> Iterator[Schedule]:
         for n, kind in enumerate(poisons.kinds(contract), start=1)
     }
     first, *others = given.messages
-    services = tuple(contract.all_services)[:1]
+    service = next(iter(contract.all_services))
 
     def schedule(names: tuple[str, ...], traps: tuple[Trap, ...] = ()) -> Schedule:
-        order = (first, *names, *others)
-        starts = tuple(Action(start=service) for service in services) if traps else ()
-        return Schedule(
-            contract=given.contract,
-            seed=given.seed,
+        starts = (Action(start=service),) if traps else ()
+        return msgspec.structs.replace(
+            given,
             messages={**given.messages, **{name: kinds[name] for name in names}},
-            actions=(*publish(*order), *starts),
+            actions=(*publish(first, *names, *others), *starts),
             traps=traps,
         )
 
     for name in kinds:
         yield schedule((name,))
     for name in kinds:
-        kill = Trap(when="after", event="deliver", message=name, service=services[0], do="kill")
+        kill = Trap(when="after", event="deliver", message=name, service=service, do="kill")
         yield schedule((name,), (kill,))
     if len(kinds) > 1:
         yield schedule(tuple(kinds))
