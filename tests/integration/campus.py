@@ -17,6 +17,7 @@ import pika
 import urllib3
 
 from atleastonce.brokers import Broker
+from atleastonce.brokers.ports import free_ports
 from campus_food.rabbitmq import topology
 
 T = TypeVar("T")
@@ -40,9 +41,7 @@ class Service:
     """One reference service with a database of its own, which outlives its process."""
 
     def __init__(self, module: str, folder: Path, **env: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        (self.port,) = free_ports(1)
         name = module.rpartition(".")[2]
         self.database = folder / f"{name}.db"
         self.url = f"sqlite:///{self.database}"
@@ -97,10 +96,10 @@ class Service:
         answer = HTTP.request("POST", f"http://127.0.0.1:{self.port}/order", body=body, headers=headers)
         return answer.status, answer.json()
 
-    def status(self) -> int:
-        """Return the status of the health address; 0 where nobody answers."""
+    def status(self, path: str = "/health") -> int:
+        """Return the status of an address, that of the health if none is named; 0 where nobody answers."""
         try:
-            return self.get("/health")[0]
+            return self.get(path)[0]
         except urllib3.exceptions.HTTPError:
             return 0
 
@@ -109,8 +108,8 @@ class Service:
         return int(self.get("/stock")[1][item])
 
     def settled(self, order_id: str) -> str:
-        """Wait until the order was decided; return how."""
-        until(lambda: self.get(f"/reservations/{order_id}")[0] == 200, f"order {order_id}")
+        """Wait until the order was decided, by a service that may still be starting; return how."""
+        until(lambda: self.status(f"/reservations/{order_id}") == 200, f"order {order_id}")
         return str(self.get(f"/reservations/{order_id}")[1]["status"])
 
     def logged(self, text: str) -> bool:

@@ -1,8 +1,9 @@
-"""Free ports that stay ours while a broker restarts."""
+"""Free ports that stay ours while what listens on them restarts: a broker, or a service."""
 
 import random
 import socket
 import threading
+from collections import deque
 from pathlib import Path
 
 from atleastonce.brokers.broker import LOOPBACK
@@ -10,7 +11,8 @@ from atleastonce.errors import BrokerError
 
 _LOWEST = 10_000
 _ROOM = 2_000  # ports: fewer candidates than this would make concurrent runs collide
-_GIVEN: set[int] = set()  # by this process: brokers that start side by side must not get the same
+# The latest by this process: what starts side by side must not get the same; in a long run they come round again.
+_GIVEN: deque[int] = deque(maxlen=1_000)
 _LOCK = threading.Lock()
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
@@ -19,19 +21,19 @@ def free_ports(count: int) -> list[int]:
     """Return different ports of the loopback address on which nothing listens now.
 
     They lie below the range from which the kernel takes the ports of outgoing connections: otherwise, while
-    the broker is down, the port of a retrying client could be the very one that it needs to come back.
-    Another program may still take one before we do; the broker then fails to start and says so.
+    it is down, the port of a retrying client could be the very one that it needs to come back.
+    Another program may still take one before we do; what was to listen there then fails to start and says so.
     """
     found: list[int] = []
     with _LOCK:
-        candidates = [port for port in _candidates() if port not in _GIVEN]
+        candidates = [*{*_candidates()} - {*_GIVEN}]
         random.shuffle(candidates)
         for port in candidates:
             if len(found) == count:
                 break
             if _is_free(port):
                 found.append(port)
-        _GIVEN.update(found)
+        _GIVEN.extend(found)
     if len(found) < count:
         raise BrokerError(
             f"looked for {count} free ports on {LOOPBACK}: found {len(found)}; stop what uses them"
