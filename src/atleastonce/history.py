@@ -112,7 +112,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     (of each message, what it shares with those whose order counts).
     """
 
-    format: int = FORMAT
+    format: int = msgspec.field(default_factory=lambda: FORMAT)  # a default itself would not be written
     contract: str = ""
     contract_file: str = ""
     contract_text: str = ""

@@ -6,6 +6,7 @@ the relay for a protocol event of one message, then lets a fault strike.
 
 import difflib
 import itertools
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -16,6 +17,7 @@ from atleastonce.errors import UsageError
 
 When = Literal["before", "after"]
 Verb = Literal["publish", "start", "stop", "cut", "isolate", "mend", "restart", "unroute", "reroute", "wait"]
+_VERBS: tuple[Verb, ...] = get_args(Verb)
 
 FORMAT = 1
 EVENTS = (
@@ -66,16 +68,15 @@ class Action(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 
     def __post_init__(self) -> None:
         """Refuse an action that does nothing, or two things."""
-        if sum(getattr(self, verb) is not None for verb in get_args(Verb)) != 1:
-            raise ValueError(f"an action has exactly one of {', '.join(get_args(Verb))}")
+        if sum(getattr(self, verb) is not None for verb in _VERBS) != 1:
+            raise ValueError(f"an action has exactly one of {', '.join(_VERBS)}")
         if self.wait is not None:
             Duration.parse(self.wait)
 
     @property
     def verb(self) -> Verb:
         """What is done."""
-        verbs: tuple[Verb, ...] = get_args(Verb)
-        return next(verb for verb in verbs if getattr(self, verb) is not None)
+        return next(verb for verb in _VERBS if getattr(self, verb) is not None)
 
     @property
     def target(self) -> str:
@@ -107,10 +108,12 @@ class Trap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
         return f"{self.do} {self.when} {self.event}({self.message}{count})"
 
 
-class Schedule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
-    """What will be done: a step is an action or a trap."""
+class Schedule(
+    msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True, dict=True
+):
+    """What will be done: a step is an action or a trap. What is asked of it often is worked out once."""
 
-    format: int = FORMAT
+    format: int = msgspec.field(default_factory=lambda: FORMAT)  # a default itself would not be written
     contract: str = ""
     seed: int = 0
     messages: dict[str, Message] = {}
@@ -122,12 +125,12 @@ class Schedule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
         """How many actions and traps there are."""
         return len(self.actions) + len(self.traps)
 
-    @property
+    @cached_property
     def published(self) -> tuple[str, ...]:
         """The messages that are published at all, in the order of their first publication."""
         return tuple(dict.fromkeys(a.target for a in self.actions if a.verb == "publish"))
 
-    @property
+    @cached_property
     def poisons(self) -> tuple[str, ...]:
         """The messages among them that are poison."""
         kinds = {name: message.poison for name, message in self.messages.items()}
@@ -138,11 +141,16 @@ class Schedule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
         """Whether it disturbs whoever uses the same broker."""
         return any(action.verb == "restart" for action in self.actions)
 
-    @property
+    @cached_property
     def innocents(self) -> tuple[str, ...]:
         """The messages among them that are not."""
-        poisons = self.poisons
+        poisons = {*self.poisons}
         return tuple(name for name in self.published if name not in poisons)
+
+    @property
+    def only_publishes(self) -> bool:
+        """Whether nothing is done but publishing: then no other fault is in it than copies and poison."""
+        return not self.traps and all(action.verb == "publish" for action in self.actions)
 
     def describe(self) -> str:
         """Say the schedule in one line: actions in order, a long row of publications in short, traps after them."""
