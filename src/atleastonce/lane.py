@@ -1,22 +1,22 @@
 """A lane: a namespace on the broker, and the services of the contract in it, each behind a relay of its own."""
 
 import itertools
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from atleastonce import templates
-from atleastonce.casting import Cast, dead_letters, outputs
+from atleastonce.brokers.ports import free_ports
+from atleastonce.casting import Cast
 from atleastonce.contract import ContractFile
 from atleastonce.errors import ContractError, ObservationError
 from atleastonce.faults import FAULTS
 from atleastonce.faults.scene import Scene
-from atleastonce.history import Event, Moment, Observation
+from atleastonce.history import Event, Moment, Observation, Output
 from atleastonce.observe.http import HttpObserver
 from atleastonce.part import Part
 from atleastonce.recording import Record
@@ -176,27 +176,36 @@ class Lane:
         """Return what the services consume from, and where they have messages wait, as the relays saw it."""
         return {Subscription(queue, group) for queue, group in self._consumed}
 
-    def snapshot(self) -> dict[str, Any]:
-        """Read every observed address that has something to show; raise ObservationError."""
+    def snapshot(self, *, unused: bool = False) -> dict[str, Any]:
+        """Read every observed address that has something to show; raise ObservationError.
+
+        While the ids of this case are `unused`, they are all alike: where one has nothing to show, none has.
+        """
         seen = {}
         for template in self.contract.observe.http:
             for label, url in self.cast.addresses(template, self.parts[0].runtime).items():
-                seen[label] = self.cast.anonymous(self._observer.get(url))
-        return {label: value for label, value in seen.items() if value is not None}
+                value = self.cast.anonymous(self._observer.get(url))
+                if value is not None:
+                    seen[label] = value
+                elif unused:
+                    break
+        return seen
 
-    def observe(self, moment: Moment, found: list[Letter], dead: list[Letter]) -> Observation:
-        """Return an observation, with the letters that came out until now."""
+    def observe(
+        self, moment: Moment, found: Iterable[Output] = (), dead: Iterable[Output] = ()
+    ) -> Observation:
+        """Return an observation, with what came out until now."""
         at = self.record.clock()
         try:
-            seen = self.snapshot()
+            seen = self.snapshot(unused=moment == "before")
         except ObservationError as exc:
             return Observation(observed=moment, at=at, unreadable=str(exc))
         return Observation(
             observed=moment,
             at=at,
             values=seen,
-            outputs=outputs(self.cast, found),
-            dead_letters=dead_letters(self.cast, dead),
+            outputs=tuple(found),
+            dead_letters=tuple(dead),
         )
 
     # -- the services
@@ -238,7 +247,7 @@ class Lane:
     def _make_parts(self, stack: ExitStack) -> tuple[Part, ...]:
         """Make every instance of every service, with its relay, not started yet."""
         services = self.contract.all_services
-        ports = {name: [_free_port() for _ in range(each.instances)] for name, each in services.items()}
+        ports = {name: free_ports(each.instances) for name, each in services.items()}
         addresses = {f"http:{name}": f"http://127.0.0.1:{found[0]}" for name, found in ports.items()}
         directory = self.site.directory(self.name)
         return tuple(
@@ -338,8 +347,3 @@ class Pending:
     message: str
     copy: str
     envelope: Envelope
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -30,6 +30,7 @@ class Ledger:
         self._in_hand: dict[tuple[str, int, int, int], str | None] = {}
         self._unconfirmed: dict[tuple[str, int, int, int], Event] = {}
         self.delivered: Counter[str] = Counter()
+        self.most_delivered = 0
 
     def feed(self, events: Iterable[Event]) -> None:
         """Take the next events."""
@@ -69,7 +70,7 @@ class Ledger:
                 self._owed[event.copy] += 1
                 self._settle(event)
             case "asked" if event.copy:
-                self.delivered[event.copy] += 1
+                self._count(event.copy)
             case "deliver" | "fetch":
                 self._delivered(event, place)
             case "ack" | "nack" | "reject" | "response":
@@ -95,7 +96,7 @@ class Ledger:
 
     def _delivered(self, event: Event, place: tuple[str, int, int, int]) -> None:
         if event.copy:
-            self.delivered[event.copy] += 1
+            self._count(event.copy)
             # Settled already: the broker did not learn of it before the link died, so it is owed again.
             # (The confirm of our own publication may be recorded after the delivery: one is owed anyway.)
             if self._settled[event.copy] >= max(self._owed[event.copy], 1):
@@ -104,6 +105,10 @@ class Ledger:
             self._settle(event)
         elif event.event == "deliver":
             self._in_hand[place] = event.copy
+
+    def _count(self, copy: str) -> None:
+        self.delivered[copy] += 1
+        self.most_delivered = max(self.most_delivered, self.delivered[copy])
 
     def _owe(self, event: Event, more: int) -> None:
         """Take a publication of the subject into account, or out again where it never arrived.

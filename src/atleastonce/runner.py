@@ -71,11 +71,12 @@ class _Case:
         self._expected = expected
         self._standing = Standing(lane, schedule)
         self._actor = Actor(lane, schedule, pace, self._standing)
+        self._draining = any(action.verb == "stop" for action in schedule.actions)
 
     def carried_out(self) -> History:
         lane = self._lane
         lane.begin(self._case, self._schedule)
-        observations = [lane.observe("before", [], [])]
+        observations = [lane.observe("before")]
         self._before = observations[0].values
         try:
             lane.arm(self._schedule.traps)
@@ -131,12 +132,7 @@ class _Case:
 
     def _limit(self) -> float:
         """Return how long quiet is awaited: behind a fault, as the promises say."""
-        calm = not self._schedule.traps and all(a.verb == "publish" for a in self._schedule.actions)
-        return self._pace.quiet if calm else self._pace.deadline
-
-    @property
-    def _draining(self) -> bool:
-        return any(action.verb == "stop" for action in self._schedule.actions)
+        return self._pace.quiet if self._schedule.only_publishes else self._pace.deadline
 
     @property
     def _wanted(self) -> int:

@@ -2,13 +2,12 @@
 
 from collections import Counter
 
-from atleastonce.casting import outputs
-from atleastonce.history import Event, Observation
+from atleastonce.casting import dead_letters, outputs
+from atleastonce.history import Event, Observation, Output
 from atleastonce.lane import Lane
 from atleastonce.ledger import Ledger
 from atleastonce.promises import PoisonSetAside
 from atleastonce.schedule import SENTINEL, Schedule
-from atleastonce.transports import Letter
 
 _ATTEMPTS = 20
 """How often a poison may be tried where the contract promises nothing: the usual delivery limit."""
@@ -35,8 +34,8 @@ class Standing:
         self.ends = tuple(end for end in lane.namespace.ends() if end not in lane.names.taps)
         self.between = tuple(sorted({s.queue for s in lane.subscriptions()})) if len(lane.parts) > 1 else ()
         self.ledger = Ledger(self.ends, self.between)
-        self.letters: list[Letter] = []
-        self.dead: list[Letter] = []
+        self._outputs: list[Output] = []
+        self._dead_letters: list[Output] = []
         self._read = 0
         self._passed_on: list[Event] = []
         self._depths: Counter[str] = Counter()
@@ -69,8 +68,8 @@ class Standing:
     def collect(self) -> None:
         """Take what has come out, and note copies of ours among it: nothing more will become of them."""
         letters, dead = self.lane.outputs(), self.lane.namespace.dead_letters()
-        self.letters += letters
-        self.dead += dead
+        self._outputs += outputs(self.lane.cast, letters)
+        self._dead_letters += dead_letters(self.lane.cast, dead)
         for letter in (*letters, *dead):
             self.lane.check_in_time(letter)
             copy = self.lane.cast.copy_again(letter)[1]
@@ -80,7 +79,7 @@ class Standing:
     def look(self) -> Observation:
         """Observe what can be seen now, with everything that came out."""
         self.collect()
-        return self.lane.observe("faulty", self.letters, self.dead)
+        return self.lane.observe("faulty", self._outputs, self._dead_letters)
 
     # -- questions
 
@@ -108,8 +107,7 @@ class Standing:
     def shown(self, wanted: int) -> bool:
         """Tell whether so many outputs of the sentinel have come out."""
         self.collect()
-        found = outputs(self.lane.cast, self.letters)
-        return sum(output.message == SENTINEL for output in found) >= wanted
+        return sum(output.message == SENTINEL for output in self._outputs) >= wanted
 
     def why_not_quiet(self, within: float, wanted: int) -> str:
         """Say what quiet still waits for."""
@@ -142,7 +140,7 @@ class Standing:
 
     def check_loops(self) -> None:
         """Raise Looped where a copy is delivered over and over; our own requests are no deliveries."""
-        if self.lane.contract.input.http:
+        if self.lane.contract.input.http or self.ledger.most_delivered <= min(self._poison_limit, _INNOCENT):
             return
         for copy, times in self.ledger.delivered.items():
             poison = copy.partition("#")[0] in self._poisons

@@ -1,5 +1,6 @@
 """What every check asks of a history: may it be judged, and what differs from the clean runs."""
 
+import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -203,10 +204,26 @@ class Case:
         return totals
 
 
+class _Latest(threading.local):
+    """The case that was judged last; lanes judge side by side."""
+
+    case: Case | None = None
+
+
+_latest = _Latest()
+
+
+def _case_of(history: History) -> Case:
+    """Return a history as a case: the same one as for the check before, which has found most answers already."""
+    if _latest.case is None or _latest.case.history is not history:
+        _latest.case = Case(history)
+    return _latest.case
+
+
 def judged(promise: str, history: History, judge: Callable[[Case], Verdict]) -> Verdict:
     """Return what a judge says of a history: *unknown* where it raises Unjudgeable."""
     try:
-        return judge(Case(history))
+        return judge(_case_of(history))
     except Unjudgeable as reason:
         return reason.verdict(promise)
 
