@@ -3,7 +3,7 @@
 import itertools
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -17,9 +17,11 @@ from atleastonce.expectation import Expectation, Pace
 from atleastonce.findings import Judged
 from atleastonce.history import History, append
 from atleastonce.lane import Lane, Site
+from atleastonce.packing import pack, packable, unpack
 from atleastonce.promises import Within
 from atleastonce.runner import run, run_clean
 from atleastonce.schedule import SENTINEL, Action, Schedule, publish
+from atleastonce.verdict import Verdict
 
 _QUIET = {"rabbitmq": 30.0, "kafka": 60.0}
 """How long quiet is awaited, in seconds: on Kafka above the session time-out of 45 s."""
@@ -62,14 +64,53 @@ class Workshop:
 
     def carry_out(self, schedule: Schedule) -> Judged:
         """Carry out a schedule in a lane of its own, and judge it on every promise of the contract."""
+        whole = self._carried_out(schedule)
+        self._save(whole)
+        return whole
+
+    def carry_out_together(self, schedules: Sequence[Schedule]) -> list[Judged]:
+        """Carry out many small schedules side by side in one lane, and judge each by itself.
+
+        What can't be told apart there, or isn't kept, is carried out by itself, and that is what is judged. Where
+        a schedule then keeps what all of them together broke, their one schedule is returned behind the others:
+        what was seen stands, and it may take the company to show it. Raises as `carry_out` does.
+        """
+        if len(schedules) == 1 or not all(map(packable, schedules)):
+            return [self.carry_out(each) for each in schedules]
+        whole = self._carried_out(pack(schedules))
+        if any(map(_in_doubt, whole.verdicts.values())):
+            alone = [self.carry_out(each) for each in schedules]
+            broken = [promise for promise in whole.verdicts if whole.broke(promise)]
+            if all(any(each.broke(promise) for each in alone) for promise in broken):
+                return alone
+            self._save(whole)
+            return [*alone, whole]
+        return [
+            self._apart(whole, *each)
+            for each in zip(schedules, unpack(whole.history, schedules), strict=True)
+        ]
+
+    def _apart(self, whole: Judged, schedule: Schedule, history: History) -> Judged:
+        """Judge a schedule by its part of the whole, or by itself where that part leaves a doubt."""
+        part = self._judged(history, whole.lane, whole.log)
+        if any(map(_in_doubt, part.verdicts.values())):
+            return self.carry_out(schedule)
+        self._save(part)
+        return part
+
+    def _carried_out(self, schedule: Schedule) -> Judged:
         with self._lane() as lane:
             expected = self._expectation(lane, schedule)
             history = run(lane, f"case-{next(self._cases)}", schedule, expected)
-            if self._site.histories is not None:
-                append(history, self._site.histories / f"{lane.name}.jsonl")
-            log = lane.recent_log()
+            return self._judged(history, lane.name, lane.recent_log())
+
+    def _judged(self, history: History, lane: str, log: str) -> Judged:
         verdicts = {promise: judge(history, promise) for promise in self._contract.promised}
-        return Judged(history=history, verdicts=verdicts, lane=lane.name, log=log)
+        return Judged(history=history, verdicts=verdicts, lane=lane, log=log)
+
+    def _save(self, judged: Judged) -> None:
+        if self._site.histories is not None:
+            append(judged.history, self._site.histories / f"{judged.lane}.jsonl")
 
     def forget_clean_runs(self) -> None:
         """Have the clean runs made again: what accuses a service shall not rest on a single pair of them."""
@@ -147,6 +188,11 @@ class Workshop:
                 )
             self._canary = took
         return self._canary
+
+
+def _in_doubt(verdict: Verdict) -> bool:
+    """Tell whether a verdict of several schedules together says nothing certain of each of them."""
+    return verdict.occasion and verdict.outcome != "kept"
 
 
 def _stillness(history: History) -> float:

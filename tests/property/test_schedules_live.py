@@ -6,95 +6,95 @@ kept: what a real broker does is not repeated to the letter, and a test that is 
 
 import os
 import random
-import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
+from threading import Event
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis import strategies as st
 
 from atleastonce.brokers import Broker
+from atleastonce.checks import judge as judge_again
+from atleastonce.commands import reference
+from atleastonce.contract import ContractFile
 from atleastonce.contract_file import load
 from atleastonce.findings import Judged
+from atleastonce.history import parse
 from atleastonce.lifetimes import Lifetime
-from atleastonce.schedule import Message, Schedule, publish
-from atleastonce.schedule import save as save_schedule
+from atleastonce.schedule import Schedule, save
 from atleastonce.site import laid_out
 from atleastonce.workshop import Workshop
+from random_schedules import CONTRACT, bad, drawn
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
-CONTRACT = Path(__file__).parents[2] / "src" / "campus_food" / "contracts" / "rabbitmq.toml"
-ORDERS = ("m1", "m2", "m3")
-QUICK = ("not-json", "wrong-schema", "wrong-type", "too-large", "handling-always-fails")
-"""The kinds of poison whose handling ends no process."""
+TOGETHER = 40
+"""How many schedules share a lane: the wait for quiet and the snapshots are theirs together."""
 
-
-def schedules() -> st.SearchStrategy[Schedule]:
-    """Draw every order at least once, copies of them, and poison between."""
-    contract = load(CONTRACT).contract
-    kinds = {kind.name: number for number, kind in enumerate(contract.poison) if kind.name in QUICK}
-    orders = {name: Message(id=name, body=contract.input.message) for name in ORDERS}
-    poison = {f"p{n}": Message(id=name, poison=n) for name, n in kinds.items()}
-
-    def made(order: list[str]) -> Schedule:
-        named = {name: message for name, message in {**orders, **poison}.items() if name in order}
-        return Schedule(messages=named, actions=publish(*order))
-
-    copies = st.lists(st.sampled_from(ORDERS), max_size=4)
-    bad = st.lists(st.sampled_from(sorted(poison)), max_size=2, unique=True)
-    return (
-        st.tuples(copies, bad).flatmap(lambda more: st.permutations([*ORDERS, *more[0], *more[1]])).map(made)
-    )
+Judge = Callable[[Sequence[Schedule]], list[Judged]]
 
 
-def drawn(count: int, number: int) -> list[Schedule]:
-    """Return so many schedules, the same for the same number."""
-    found: dict[str, Schedule] = {}
+@pytest.fixture
+def judging(rabbitmq: Broker, atleastonce_lifetime: Lifetime, tmp_path: Path):
+    """Give what opens a workshop for a contract, and judges schedules in it, many side by side."""
 
-    @seed(number)
-    @settings(
-        max_examples=count,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(schedules())
-    def collect(schedule: Schedule) -> None:
-        found[schedule.describe()] = schedule
+    @contextmanager
+    def opened(contract: ContractFile) -> Iterator[Judge]:
+        site = laid_out(contract, rabbitmq, atleastonce_lifetime, Event(), tmp_path / "histories")
+        with site as laid, Workshop(laid) as workshop:
+            yield lambda todo: [
+                *chain(
+                    *(
+                        workshop.carry_out_together(todo[start : start + TOGETHER])
+                        for start in range(0, len(todo), TOGETHER)
+                    )
+                )
+            ]
 
-    collect()
-    return list(found.values())
+    return opened
 
 
 def test_random_schedules_break_nothing(
-    rabbitmq: Broker,
-    atleastonce_lifetime: Lifetime,
-    pytestconfig: pytest.Config,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    judging, pytestconfig: pytest.Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whatever is sent twice, late or poisoned: nothing is broken, nothing unknown; the seed is printed."""
     number = int(os.environ.get("SCHEDULES_SEED") or random.SystemRandom().randrange(10**6))
     with capsys.disabled():
         print(f"\nSCHEDULES_SEED={number} draws the same again")  # noqa: T201 - to be found in the log
-    todo = drawn(300 if pytestconfig.getoption("--thorough") else 25, number)
-    stop = threading.Event()
-    with laid_out(load(CONTRACT), rabbitmq, atleastonce_lifetime, stop) as site, Workshop(site) as workshop:
-        judged = [workshop.carry_out(schedule) for schedule in todo]
+    todo = drawn(25 * TOGETHER if pytestconfig.getoption("--thorough") else 5 * TOGETHER, number)
+    with judging(load(CONTRACT)) as judge:
+        judged = judge(todo)
     wrong = [each for each in judged if bad(each)]
     for index, each in enumerate(wrong):
-        save_schedule(each.history.header.schedule, tmp_path / f"{index}.json")
+        save(each.history.header.schedule, tmp_path / f"{index}.json")
     assert [bad(each) for each in wrong] == [], f"SCHEDULES_SEED={number}; the schedules lie in {tmp_path}"
-    assert sum(each.verdicts["effects-once"].outcome == "kept" for each in judged) > 0
-    assert sum(each.verdicts["poison-set-aside"].outcome == "kept" for each in judged) > 0
+    assert [each.history.header.schedule for each in judged] == todo
+    for promise in ("nothing-lost", "effects-once", "poison-set-aside"):
+        assert sum(each.verdicts[promise].outcome == "kept" for each in judged) > len(todo) / 2
 
 
-def bad(judged: Judged) -> list[str]:
-    """Return the verdicts with an occasion that are not kept, in words."""
-    return [
-        f"{name} {verdict.outcome}: {verdict.reason} ({judged.history.header.schedule.describe()})"
-        for name, verdict in judged.verdicts.items()
-        if verdict.occasion and verdict.outcome != "kept"
+def test_what_is_broken_among_many_is_found_and_told_apart(judging, tmp_path: Path) -> None:
+    """A service that takes every copy for a new order breaks those schedules that hold one, and no other."""
+    contract = reference.contract(tmp_path, "rabbitmq", "no-dedupe", "campus_food.mutants.no_dedupe")
+    todo = drawn(8, 1)
+    repeats = [
+        len(each.innocents) < len([a for a in each.actions if a.target in each.innocents]) for each in todo
     ]
+    with judging(contract) as judge:
+        judged = judge(todo)
+    assert [each.broke("effects-once") for each in judged] == repeats
+    assert {True, False} == {*repeats}
+
+
+def test_each_history_is_saved_whole(judging, tmp_path: Path) -> None:
+    """It can be judged again, by itself, with nothing running."""
+    todo = drawn(3, 2)
+    with judging(load(CONTRACT)) as judge:
+        judged = judge(todo)
+    (file,) = (tmp_path / "histories").glob("*.jsonl")
+    rows = file.read_bytes().splitlines(keepends=True)
+    starts = [number for number, row in enumerate(rows) if row.startswith(b'{"format"')]
+    saved = [parse(rows[start:end]) for start, end in zip(starts, [*starts[1:], len(rows)], strict=True)]
+    again = [{promise: judge_again(history, promise) for promise in judged[0].verdicts} for history in saved]
+    assert again == [each.verdicts for each in judged]
