@@ -18,13 +18,13 @@ from atleastonce import poisons, templates
 from atleastonce.contract import Contract
 from atleastonce.errors import UsageError
 from atleastonce.history import Output
-from atleastonce.relay.codec import COPY_HEADER, Names
+from atleastonce.relay.codec import COPY_HEADER, HEX, Names
 from atleastonce.schedule import SENTINEL, Message, Schedule
 from atleastonce.transports import Envelope, Letter
 
 _SPACE = uuid.UUID("6f1d3f0e-5a3c-4f0e-9a70-a71ea570ce00")
 _ID = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?<!\d)\d{10}(?!\d)", re.IGNORECASE
+    rf"{HEX}(?:{HEX}{{7}}-{HEX}{{4}}-{HEX}{{4}}-{HEX}{{4}}-{HEX}{{12}}|(?<=\d)(?<!\d\d)\d{{9}}(?!\d))"
 )
 """How ids of ours look: a UUID, or a running number."""
 

@@ -1,0 +1,41 @@
+"""How many random schedules a second are carried out, judged on every promise and saved, with the whole reference."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+
+from atleastonce.contract_file import load
+from atleastonce.site import laid_out
+from atleastonce.workshop import Workshop
+from random_schedules import CONTRACT, bad, drawn
+
+pytestmark = [pytest.mark.perf, pytest.mark.timeout(300)]
+
+LANES = 2
+TOGETHER = 50
+PACKS = 12
+
+
+def test_schedules_judged(benchmark, rabbitmq, atleastonce_lifetime, figures, tmp_path):
+    """On a warm broker and in warm lanes; what is not judged on all promises does not count."""
+    todo = drawn((PACKS + LANES) * TOGETHER, 1)
+    packs = [todo[start : start + TOGETHER] for start in range(0, len(todo), TOGETHER)]
+    site = laid_out(load(CONTRACT), rabbitmq, atleastonce_lifetime, Event(), tmp_path)
+    with site as laid, Workshop(laid) as workshop, ThreadPoolExecutor(LANES) as lanes:
+        list(
+            lanes.map(workshop.carry_out_together, packs[:LANES])
+        )  # opens the lanes and makes the clean runs
+
+        def carried_out():
+            began = time.perf_counter()
+            judged = [each for pack in lanes.map(workshop.carry_out_together, packs[LANES:]) for each in pack]
+            return judged, time.perf_counter() - began
+
+        judged, seconds = benchmark.pedantic(carried_out, rounds=1)
+    assert [bad(each) for each in judged if bad(each)] == []
+    saved = sum(row.startswith(b'{"format"') for path in tmp_path.glob("*.jsonl") for row in path.open("rb"))
+    assert saved == len(todo)
+    figures["schedules/s, observed, judged and saved"] = len(judged) / seconds
+    benchmark.extra_info.update(figures)
