@@ -54,6 +54,8 @@ def problems(contract: Contract) -> Iterator[str]:
     for path in contract.observe.ignore:
         if not path.startswith("$"):
             yield f'observe.ignore: found {shown(path)}, expected a path like "$.updated_at"'
+    if contract.observe.sql and not contract.observe.url:
+        yield "observe.url: found none, expected the database to query, such as sqlite:///{data_dir}/shop.db"
     if not contract.promised:
         yield f"promises: found none, expected at least one of {', '.join(PROMISES)}"
     for key, text, known in _texts(contract):
@@ -168,6 +170,8 @@ def _texts(contract: Contract) -> Iterator[tuple[str, str, tuple[str, ...]]]:
             yield from ((f"poison[{number}].{table}.{key}", text, MESSAGE) for key, text in texts)
     yield from (("observe.http", address, runtime + MESSAGE) for address in observe.http)
     yield ("observe.command", observe.command, runtime + MESSAGE)
+    yield ("observe.url", observe.url, runtime)
+    yield from (("observe.sql", query, runtime + MESSAGE) for query in observe.sql)
 
 
 def _named_services(contract: Contract) -> Iterator[tuple[str, Service]]:

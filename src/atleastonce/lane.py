@@ -26,6 +26,7 @@ from atleastonce.relay.loop import Loop
 from atleastonce.relay.tcp import Address, Relay
 from atleastonce.relay.traps import Traps
 from atleastonce.schedule import Schedule, Trap, instance, is_of
+from atleastonce.sights import Sights
 from atleastonce.subjects.process import ProcessSubject, own_environment
 from atleastonce.transports import Envelope, Letter, Namespace, Subscription
 from atleastonce.transports.http import HttpEntry, accepted, method_and_address, refused
@@ -83,6 +84,9 @@ class Lane:
             self.loop = stack.enter_context(Loop(f"relays of {self.name}"))
             self.parts = self._make_parts(stack)
             self._open_entry(stack)
+            environment = self.site.environment(own_environment())
+            first = self.parts[0].runtime
+            self._sights = Sights(self.site.contract, first, environment, self._observer, stack)
             deadline = time.monotonic() + max(float(part.service.ready_within) for part in self.parts)
             for part in self.parts:
                 part.spawn()
@@ -176,28 +180,13 @@ class Lane:
         """Return what the services consume from, and where they have messages wait, as the relays saw it."""
         return {Subscription(queue, group) for queue, group in self._consumed}
 
-    def snapshot(self, *, unused: bool = False) -> dict[str, Any]:
-        """Read every observed address that has something to show; raise ObservationError.
-
-        While the ids of this case are `unused`, they are all alike: where one has nothing to show, none has.
-        """
-        seen = {}
-        for template in self.contract.observe.http:
-            for label, url in self.cast.addresses(template, self.parts[0].runtime).items():
-                value = self.cast.anonymous(self._observer.get(url))
-                if value is not None:
-                    seen[label] = value
-                elif unused:
-                    break
-        return seen
-
     def observe(
         self, moment: Moment, found: Iterable[Output] = (), dead: Iterable[Output] = ()
     ) -> Observation:
         """Return an observation, with what came out until now."""
         at = self.record.clock()
         try:
-            seen = self.snapshot(unused=moment == "before")
+            seen = self._sights.snapshot(self.cast, unused=moment == "before")
         except ObservationError as exc:
             return Observation(observed=moment, at=at, unreadable=str(exc))
         return Observation(

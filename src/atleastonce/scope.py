@@ -28,8 +28,5 @@ def _beyond(contract: Contract) -> Iterator[str]:
         if service.image:
             where = "service" if contract.service else f"services.{name}"
             yield f"{where}.image: found a container image, expected a command"
-    for key in ("command", "sql"):
-        if getattr(contract.observe, key):
-            yield f"observe.{key}: found a way to observe that is not HTTP, expected observe.http"
     if contract.progress.by == "observe":
         yield 'progress.by: found "observe", expected "commit"'

@@ -57,8 +57,6 @@ KAFKA = SMALL.format(kind="kafka", way='topic = "orders"')
 COMMAND = 'command = "node service.js"'
 REFUSED = {
     "service.image": RABBITMQ.replace(COMMAND, 'image = "a:b"'),
-    "observe.command": RABBITMQ + '[observe]\ncommand = "state"',
-    "observe.sql": RABBITMQ + '[observe]\nsql = ["SELECT 1"]',
 }
 """What the page calls refused, each in a contract that is refused for it."""
 PARTLY = {
