@@ -83,6 +83,7 @@ class Campaign:
         self._lock = threading.Lock()
         self._began = 0.0
         self._again = _AGAIN
+        self._withdrawn: dict[str, str] = {}
 
     def carry_out(self) -> Findings:
         """Do it all; raise UsageError, BrokerError or Cancelled."""
@@ -101,17 +102,15 @@ class Campaign:
             findings.planned = len(schedules)
             self._watcher.stage("schedules", len(schedules))
             judged = self._run_all([each for each in schedules if not each.restarts_broker], workshop)
+            # Before the restarts: some brokers are not quite themselves behind one.
+            self._prove_all(judged, workshop, findings)
+            restarted: list[Judged] = []
             for schedule in schedules:
-                if schedule.restarts_broker and not self._found(judged):
+                if schedule.restarts_broker and not self._found([*judged, *restarted]):
                     workshop.close_lanes()  # the broker is theirs, too
-                    judged += self._run_all([schedule], workshop)
-            findings.carried_out = len(judged)
-            findings.curves = [curve for each in judged for curve in curves(each.history)]
-            for promise in self._promises:
-                findings.tallies[promise] = tally(each.verdicts[promise] for each in judged)
-                if self._plan.until not in ("", promise):
-                    continue
-                self._prove(promise, judged, workshop, findings)
+                    restarted += self._run_all([schedule], workshop)
+            self._prove_all(restarted, workshop, findings)
+        self._count([*judged, *restarted], findings)
         findings.seconds = time.monotonic() - began
         return findings
 
@@ -191,6 +190,22 @@ class Campaign:
             if one.broke(promise) and not any(each.broke(promise) for each in earlier):
                 self._watcher.broken(promise, one)
 
+    def _prove_all(self, judged: Sequence[Judged], workshop: Workshop, findings: Findings) -> None:
+        """Prove what was broken, promise by promise, where that has not been done yet."""
+        for promise in self._promises:
+            if self._plan.until in ("", promise) and not findings.counterexample(promise):
+                self._prove(promise, judged, workshop, findings)
+
+    def _count(self, judged: Sequence[Judged], findings: Findings) -> None:
+        """Count the verdicts; what was broken once, and not when it was carried out again, is unknown."""
+        findings.carried_out = len(judged)
+        findings.curves = [curve for each in judged for curve in curves(each.history)]
+        for promise in self._promises:
+            counted = tally(each.verdicts[promise] for each in judged)
+            if promise in self._withdrawn and not findings.counterexample(promise):
+                counted = counted.withdrawn(self._withdrawn[promise])
+            findings.tallies[promise] = counted
+
     def _prove(self, promise: str, judged: Sequence[Judged], workshop: Workshop, findings: Findings) -> None:
         """Confirm and shrink the simplest failure of a promise, if there is one.
 
@@ -213,7 +228,7 @@ class Campaign:
                 each.verdicts[promise].reason for each in again if each.verdicts[promise].outcome == "unknown"
             ]
             reason = unjudged[0] if unjudged else "seen once, but not when the schedule was carried out again"
-            findings.tallies[promise] = findings.tallies[promise].withdrawn(reason)
+            self._withdrawn[promise] = reason
             return
         self._watcher.stage(f"shrink {promise}")
         shortest = self._shrunk(promise, seen_again[0], workshop) if seen_again else first
