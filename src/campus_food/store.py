@@ -2,11 +2,11 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -20,7 +20,7 @@ from campus_food.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What became of one order; `status` is "reserved" or "failed", with a reason."""
+    """What became of one order; `status` is "reserved", "failed" with a reason, or "released"."""
 
     order_id: str
     user_id: str
@@ -37,7 +37,7 @@ class Store(Inbox):
     Cost: one transaction, and one flush to the disk, an order; another one when its outcome was published.
     """
 
-    TABLES = (ATTEMPTS, INBOX, STOCK, RESERVATIONS, OUTBOX)
+    TABLES: ClassVar[Sequence[sa.Table]] = (ATTEMPTS, INBOX, STOCK, RESERVATIONS, OUTBOX)
     HANDLED = INBOX
 
     def prepare(self, settings: Settings) -> None:
@@ -112,6 +112,11 @@ class Store(Inbox):
     ) -> None:
         """Store what was decided, and what is to be told of it."""
         _add_reservation(tx, order, decision)
+        self._tell(tx, order, decision)
+
+    def _tell(
+        self, tx: sa.Connection, order: OrderPlaced, decision: domain.Reserved | domain.Refused
+    ) -> None:
         # The outcome's id is made and kept here: published twice, it is recognised as the same outcome.
         event = outcome(order, decision, str(uuid.uuid4()), datetime.now(UTC).isoformat())
         tx.execute(sa.insert(OUTBOX).values(**asdict(event), published=False))

@@ -1,0 +1,123 @@
+"""How the services of the synchronous chain take requests: read, checked, and only then worked on."""
+
+import asyncio
+from collections.abc import Callable
+
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from campus_food.messages import BadMessage, OrderRequest, parse_request
+from campus_food.rest import faults
+from campus_food.rest.calls import Answer, Call, Calls, new_call
+from campus_food.rest.peer import AT_ONCE
+from campus_food.rest.seen import Seeing
+from campus_food.web import document, problem, unknown
+from campus_food.web_order import KEY, given_key, read_body, read_key, refusal
+
+HERE = ("",)
+NOWHERE = ()
+
+# The parameters of `POST /order`: plain ones go to inventory, those that begin so to notification.
+TO_INVENTORY = ""
+TO_NOTIFICATION = "notification_"
+
+Work = Callable[[bytes, str, bool], Response]
+
+
+def work_route(path: str, store: Seeing, work: Work, *, permitted: bool) -> Route:
+    """Take requests under an idempotency key, with faults where they are permitted.
+
+    `work` gets the body, the key, and whether the request was counted already; it is called in a thread. It must
+    refuse a body before it changes anything.
+    """
+
+    async def handle(request: Request) -> Response:
+        try:
+            wanted = faults.read(request.query_params.multi_items(), permitted=permitted)[""]
+            body, key = await read_body(request), _needed_key(request)
+            if wanted.query:
+                times = await run_in_threadpool(store.see, key)
+                await asyncio.sleep(wanted.delay)
+                if wanted.fails(times):
+                    return problem(wanted.fail, "Injected failure", f"the query says {wanted.query}")
+            return await run_in_threadpool(work, body, key, bool(wanted.query))
+        except Exception as error:  # noqa: BLE001 - one that has no answer is raised again
+            return _refusal(error)
+
+    return Route(path, handle, methods=["POST"])
+
+
+def plain_route(path: str, work: Callable[[bytes, str], Response]) -> Route:
+    """Take requests under an idempotency key, without faults."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            faults.read(request.query_params.multi_items(), permitted=False, prefixes=NOWHERE)
+            body, key = await read_body(request), _needed_key(request)
+            return await run_in_threadpool(work, body, key)
+        except Exception as error:  # noqa: BLE001 - one that has no answer is raised again
+            return _refusal(error)
+
+    return Route(path, handle, methods=["POST"])
+
+
+def seen_route(store: Seeing) -> Route:
+    """Show how many requests came under a key."""
+
+    def attempts(request: Request) -> Response:
+        key = request.path_params["key"]
+        return JSONResponse({"key": key, "attempts": store.seen(key)})
+
+    return Route("/attempts/{key:path}", attempts)
+
+
+def order_routes(store: Calls, place: Callable[[Call], Answer], *, permitted: bool) -> list[Route]:
+    """Take orders, and show them."""
+    # Threads of their own: an order that waits for the other services keeps nobody from looking.
+    threads = CapacityLimiter(AT_ONCE)
+
+    async def take(request: Request) -> Response:
+        try:
+            faults.read(
+                request.query_params.multi_items(),
+                permitted=permitted,
+                prefixes=(TO_INVENTORY, TO_NOTIFICATION),
+            )
+            asked, key = parse_request(await read_body(request)), read_key(request)
+            call = new_call(asked, key, request.url.query)
+            answer = await run_sync(place, call, limiter=threads)
+        except Exception as error:  # noqa: BLE001 - one that has no answer is raised again
+            return _refusal(error)
+        if "title" in answer.content:
+            return document(answer.content)
+        return JSONResponse(answer.content, status_code=answer.status)
+
+    def order(request: Request) -> Response:
+        order_id = request.path_params["order_id"]
+        found = store.call(order_id)
+        return unknown("order", order_id) if found is None else JSONResponse(_shown(found))
+
+    return [Route("/order", take, methods=["POST"]), Route("/orders/{order_id:path}", order)]
+
+
+def _shown(call: Call) -> dict[str, object]:
+    asked: OrderRequest = call.asked
+    status = None if call.answer is None else call.answer.status
+    return {"order_id": call.order_id, "user_id": asked.user_id, "items": asked.items, "answered": status}
+
+
+def _needed_key(request: Request) -> str:
+    key = given_key(request)
+    if key is None:
+        raise BadMessage(KEY, "expected in the header; a request without it could not be repeated")
+    return key
+
+
+def _refusal(error: Exception) -> Response:
+    if isinstance(error, faults.Forbidden):
+        return problem(403, "Fault injection is off", str(error))
+    return refusal(error)
