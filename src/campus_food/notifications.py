@@ -11,6 +11,8 @@ from campus_food.database import Duplicate, Inbox
 from campus_food.messages import Outcome
 from campus_food.schema import ATTEMPTS, NOTIFICATION_INBOX, NOTIFICATIONS
 
+_ADD = sa.insert(NOTIFICATIONS)
+
 
 @dataclass(frozen=True, slots=True)
 class Notification:
@@ -71,7 +73,7 @@ class Notifications(Inbox):
             "items": json.dumps(told.items, sort_keys=True),
             "reason": told.reason,
         }
-        tx.execute(sa.insert(NOTIFICATIONS).values(**row))
+        tx.execute(_ADD, row)
 
 
 def sent_in(tx: sa.Connection, about: sa.ColumnElement[bool]) -> list[Notification]:

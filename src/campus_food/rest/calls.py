@@ -13,6 +13,14 @@ from campus_food.database import Database
 from campus_food.messages import MAX_BODY, OrderRequest, TooLarge
 from campus_food.schema import CALLS
 
+# Built once: to build a statement takes longer than to carry it out.
+_ADD = sa.insert(CALLS)
+_DECIDE = (
+    sa.update(CALLS)
+    .where(CALLS.c.key == sa.bindparam("of"), CALLS.c.status.is_(None))
+    .values({name: sa.bindparam(name) for name in ("status", "answer", "releasing")})
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -74,7 +82,7 @@ class Calls(Database):
         }
         try:
             with self._engine.begin() as tx:
-                tx.execute(sa.insert(CALLS).values(**row))
+                tx.execute(_ADD, row)
         except IntegrityError:
             return self._one(CALLS.c.key == call.key)
         return call
@@ -84,12 +92,14 @@ class Calls(Database):
 
         Another instance may have carried out the same call: whoever stores first has decided.
         """
-        undecided = sa.update(CALLS).where(CALLS.c.key == call.key, CALLS.c.status.is_(None))
-        content = json.dumps(dict(answer.content))
+        row = {
+            "of": call.key,
+            "status": answer.status,
+            "answer": json.dumps(dict(answer.content)),
+            "releasing": release,
+        }
         with self._engine.begin() as tx:
-            decided = tx.execute(
-                undecided.values(status=answer.status, answer=content, releasing=release)
-            ).rowcount
+            decided = tx.execute(_DECIDE, row).rowcount
         return answer if decided else self._one(CALLS.c.key == call.key).answer or answer
 
     def undecided(self) -> list[Call]:

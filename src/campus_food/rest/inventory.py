@@ -12,11 +12,11 @@ from starlette.routing import Route
 
 from campus_food import injection
 from campus_food.messages import parse_order
-from campus_food.rest.reservations import RELEASED, RESERVED, Reservations
+from campus_food.rest.reservations import RELEASED, Reservations
 from campus_food.rest.serving import Serving
 from campus_food.rest.web import plain_route, seen_route, work_route
 from campus_food.service import INVENTORY, run
-from campus_food.store import Reservation
+from campus_food.store import RESERVED, Reservation
 from campus_food.web import inventory_routes, problem
 
 log = logging.getLogger(__name__)

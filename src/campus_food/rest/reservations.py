@@ -1,7 +1,6 @@
 """What the synchronous inventory service remembers: reservations, each made and given back once."""
 
 import json
-from collections.abc import Mapping
 from typing import ClassVar
 
 import sqlalchemy as sa
@@ -9,10 +8,17 @@ import sqlalchemy as sa
 from campus_food.messages import OrderPlaced
 from campus_food.rest.seen import Seeing
 from campus_food.schema import INBOX, RESERVATIONS, SEEN, STOCK
-from campus_food.store import Reservation, Store
+from campus_food.store import (
+    RESERVED,
+    Reservation,
+    Store,
+    add_reservation,
+    decide,
+    items_text,
+    reservation_of,
+)
 from campus_food.web_order import KeyTaken
 
-RESERVED = "reserved"
 RELEASED = "released"
 
 # With DO NOTHING instead of an error, the transaction goes on. It waits for another one with the same row.
@@ -41,9 +47,11 @@ class Reservations(Seeing, Store):
         with self._engine.begin() as tx:
             if not counted:
                 self.count(tx, order.message_id)
-            if _claim(tx, order):
-                self._carry_out(tx, order)
-            return _reservation(tx, order)
+            if not _claim(tx, order):
+                return _reservation(tx, order)
+            made = reservation_of(order, decide(tx, order.items))
+            add_reservation(tx, made)
+        return made
 
     def release(self, order: OrderPlaced) -> Reservation:
         """Give back what the order holds, once; raises as `take` does.
@@ -52,25 +60,23 @@ class Reservations(Seeing, Store):
         """
         with self._engine.begin() as tx:
             # To write first takes the lock; what a request at the same time has reserved is seen the second time.
-            if not _give_back(tx, order) and not self._bury(tx, order):
+            if not _give_back(tx, order) and not _bury(tx, order):
                 _give_back(tx, order)
             return _reservation(tx, order)
-
-    def _tell(self, *_: object) -> None:
-        """Tell nobody: who asked is waiting for the answer."""
-
-    def _bury(self, tx: sa.Connection, order: OrderPlaced) -> bool:
-        if not _claim(tx, order):
-            return False
-        row = {"order_id": order.order_id, "user_id": order.user_id, "items": _text(order.items)}
-        tx.execute(sa.insert(RESERVATIONS).values(**row, status=RELEASED, reason=""))
-        return True
 
 
 def _claim(tx: sa.Connection, order: OrderPlaced) -> bool:
     """Write the inbox row; False where this key, or this order under another one, is there already."""
     ids = {"message_id": order.message_id, "order_id": order.order_id}
     return tx.execute(_CLAIM, ids).rowcount == 1
+
+
+def _bury(tx: sa.Connection, order: OrderPlaced) -> bool:
+    """Put a tombstone where a reservation would be; False where there is something."""
+    if not _claim(tx, order):
+        return False
+    add_reservation(tx, Reservation(order.order_id, order.user_id, order.items, RELEASED, ""))
+    return True
 
 
 def _give_back(tx: sa.Connection, order: OrderPlaced) -> bool:
@@ -98,7 +104,7 @@ def _reservation(tx: sa.Connection, order: OrderPlaced) -> Reservation:
     if row is None or (row.order_id, row.user_id, row.items) != (
         order.order_id,
         order.user_id,
-        _text(order.items),
+        items_text(order.items),
     ):
         raise KeyTaken(order.message_id)
     return Reservation(row.order_id, row.user_id, order.items, row.status, row.reason)
@@ -106,7 +112,3 @@ def _reservation(tx: sa.Connection, order: OrderPlaced) -> Reservation:
 
 def _order_of(key: str) -> sa.ScalarSelect[str]:
     return sa.select(INBOX.c.order_id).where(INBOX.c.message_id == key).scalar_subquery()
-
-
-def _text(items: Mapping[str, int]) -> str:
-    return json.dumps(items, sort_keys=True)
