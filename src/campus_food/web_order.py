@@ -63,12 +63,12 @@ def order_routes(store: Orders, placing: Placing) -> list[Route]:
 
 
 async def read_body(request: Request) -> bytes:
-    """Read the body, and not much more than may be in one: what follows is left unread."""
+    """Read the body; raise `TooLarge`, with the rest left unread, where it is longer than any may be."""
     body = b""
     async for part in request.stream():
         body += part
         if len(body) > MAX_BODY:
-            break
+            raise TooLarge("body", f"expected JSON of at most {MAX_BODY} bytes, found more")
     return body
 
 
