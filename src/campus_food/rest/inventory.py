@@ -53,7 +53,7 @@ def _context(key: str, found: Reservation) -> dict[str, str]:
 def routes(store: Reservations, inventory: Inventory) -> Sequence[Route]:
     """Reserve, release, and show what came of it."""
     return [
-        work_route("/reserve", store, inventory.reserve, permitted=inventory.permitted),
+        work_route("/reserve", store, parse_order, inventory.reserve, permitted=inventory.permitted),
         plain_route("/release", inventory.release),
         seen_route(store),
         *inventory_routes(store, inventory),

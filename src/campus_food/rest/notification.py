@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from campus_food import injection
-from campus_food.messages import RESERVED, parse_outcome
+from campus_food.messages import RESERVED, Outcome, parse_outcome
 from campus_food.rest.sent import Sent
 from campus_food.rest.serving import Serving
 from campus_food.rest.web import seen_route, work_route
@@ -19,6 +19,11 @@ from campus_food.service import NOTIFICATION, run
 from campus_food.web import notification_routes
 
 log = logging.getLogger(__name__)
+
+
+def read(body: bytes, key: str) -> Outcome:
+    """Read what is to be told: no other order than a reserved one gets this far."""
+    return parse_outcome(RESERVED, body, key)
 
 
 class Notification(Serving):
@@ -30,7 +35,7 @@ class Notification(Serving):
 
     def send(self, body: bytes, key: str, counted: bool) -> Response:
         """Answer `POST /send`; called from the threads of requests."""
-        told = parse_outcome(RESERVED, body, key)
+        told = read(body, key)
         context = {"order_id": told.order_id, "message_id": key}
         if self.store.deliver(told, counted=counted):
             log.info("Sent to %s: %s for order %s", told.user_id, told.kind, told.order_id, extra=context)
@@ -42,7 +47,7 @@ class Notification(Serving):
 def routes(store: Sent, notification: Notification) -> Sequence[Route]:
     """Send, and show what was sent."""
     return [
-        work_route("/send", store, notification.send, permitted=notification.permitted),
+        work_route("/send", store, read, notification.send, permitted=notification.permitted),
         seen_route(store),
         *notification_routes(store, notification),
     ]

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.routing import Route
-from tenacity import RetryCallState, Retrying, retry_if_result, sleep_using_event, stop_when_event_set
+from tenacity import RetryCallState, Retrying, retry_if_result, sleep_using_event
 from tenacity.stop import stop_after_attempt, stop_base
 from tenacity.wait import wait_base, wait_exponential, wait_random
 
@@ -154,24 +154,27 @@ class Order(Worker):
         return self.decide(call, Answer(200, {"status": "success", **order}), release=False)
 
     def reserve(self, call: Call, query: str) -> Sequence[Reply]:
-        """Ask for the reservation until the reply is final, or it was the last attempt; return every reply."""
+        """Ask for the reservation until the reply is final, or it was the last attempt; return every reply.
+
+        Raises `NotConfirmed` where the service stops before.
+        """
         replies: list[Reply] = []
 
         def attempt() -> Reply:
+            if replies and self.stopping.is_set():
+                raise NotConfirmed("the service stops; it carries the order on when it is started again")
             key = self.key(call, len(replies) + 1)
             replies.append(self.inventory.post("/reserve", call.body, key, query))
             return replies[-1]
 
         Retrying(
-            stop=self.last_attempt() | stop_when_event_set(self.stopping),
+            stop=self.last_attempt(),
             wait=self.backoff(),
             retry=retry_if_result(self.worth_another),
             sleep=sleep_using_event(self.stopping),
             before_sleep=lambda state: _say_again(call, state),
             retry_error_callback=lambda _: None,
         )(attempt)
-        if self.stopping.is_set() and self.worth_another(replies[-1]):
-            raise NotConfirmed("the service stops; it carries the order on when it is started again")
         return replies
 
     def decide(self, call: Call, answer: Answer, *, release: bool) -> Answer:
@@ -231,9 +234,8 @@ class Order(Worker):
         """Finish what is in hand."""
         self.stopping.set()
         self._wake.set()
+        # The connections stay open: a request may still be using one, and must not take that for a failure.
         super().stop()
-        self.inventory.close()
-        self.notification.close()
 
     def health(self) -> str | None:
         """Tell why no order can be carried out at present: it takes all three services."""

@@ -70,10 +70,6 @@ class Peer:
             return None
         return f"{self.url}: {_content(answer.data).get('reason', answer.status)}"
 
-    def close(self) -> None:
-        """Close the kept connections."""
-        self._pool.close()
-
 
 def address(environ: Mapping[str, str], name: str, default: str) -> str:
     """Read the address of a service; raises `SettingError`."""

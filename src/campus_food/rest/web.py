@@ -1,7 +1,7 @@
 """How the services of the synchronous chain take requests: read, checked, and only then worked on."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
@@ -16,7 +16,7 @@ from campus_food.rest.calls import Answer, Call, Calls, new_call
 from campus_food.rest.peer import AT_ONCE
 from campus_food.rest.seen import Seeing
 from campus_food.web import document, problem, unknown
-from campus_food.web_order import KEY, given_key, read_body, read_key, refusal
+from campus_food.web_order import AGAIN, KEY, given_key, read_body, read_key, refusal
 
 HERE = ("",)
 NOWHERE = ()
@@ -25,44 +25,41 @@ NOWHERE = ()
 TO_INVENTORY = ""
 TO_NOTIFICATION = "notification_"
 
+Handle = Callable[[Request], Awaitable[Response]]
+Read = Callable[[bytes, str], object]
 Work = Callable[[bytes, str, bool], Response]
 
 
-def work_route(path: str, store: Seeing, work: Work, *, permitted: bool) -> Route:
+def work_route(path: str, store: Seeing, read: Read, work: Work, *, permitted: bool) -> Route:
     """Take requests under an idempotency key, with faults where they are permitted.
 
-    `work` gets the body, the key, and whether the request was counted already; it is called in a thread. It must
-    refuse a body before it changes anything.
+    `read` raises `BadMessage` for a body that is to be refused: before a fault is carried out, and counted. `work`
+    gets the body, the key, and whether the request was counted already; it is called in a thread.
     """
 
     async def handle(request: Request) -> Response:
-        try:
-            wanted = faults.read(request.query_params.multi_items(), permitted=permitted)[""]
-            body, key = await read_body(request), _needed_key(request)
-            if wanted.query:
-                times = await run_in_threadpool(store.see, key)
-                await asyncio.sleep(wanted.delay)
-                if wanted.fails(times):
-                    return problem(wanted.fail, "Injected failure", f"the query says {wanted.query}")
-            return await run_in_threadpool(work, body, key, bool(wanted.query))
-        except Exception as error:  # noqa: BLE001 - one that has no answer is raised again
-            return _refusal(error)
+        wanted = faults.read(request.query_params.multi_items(), permitted=permitted)[""]
+        body, key = await read_body(request), _needed_key(request)
+        if wanted.query:
+            read(body, key)
+            times = await run_in_threadpool(store.see, key)
+            await asyncio.sleep(wanted.delay)
+            if wanted.fails(times):
+                return problem(wanted.fail, "Injected failure", f"the query says {wanted.query}")
+        return await run_in_threadpool(work, body, key, bool(wanted.query))
 
-    return Route(path, handle, methods=["POST"])
+    return Route(path, _answering(handle), methods=["POST"])
 
 
 def plain_route(path: str, work: Callable[[bytes, str], Response]) -> Route:
     """Take requests under an idempotency key, without faults."""
 
     async def handle(request: Request) -> Response:
-        try:
-            faults.read(request.query_params.multi_items(), permitted=False, prefixes=NOWHERE)
-            body, key = await read_body(request), _needed_key(request)
-            return await run_in_threadpool(work, body, key)
-        except Exception as error:  # noqa: BLE001 - one that has no answer is raised again
-            return _refusal(error)
+        faults.read(request.query_params.multi_items(), permitted=False, prefixes=NOWHERE)
+        body, key = await read_body(request), _needed_key(request)
+        return await run_in_threadpool(work, body, key)
 
-    return Route(path, handle, methods=["POST"])
+    return Route(path, _answering(handle), methods=["POST"])
 
 
 def seen_route(store: Seeing) -> Route:
@@ -81,17 +78,13 @@ def order_routes(store: Calls, place: Callable[[Call], Answer], *, permitted: bo
     threads = CapacityLimiter(AT_ONCE)
 
     async def take(request: Request) -> Response:
-        try:
-            faults.read(
-                request.query_params.multi_items(),
-                permitted=permitted,
-                prefixes=(TO_INVENTORY, TO_NOTIFICATION),
-            )
-            asked, key = parse_request(await read_body(request)), read_key(request)
-            call = new_call(asked, key, request.url.query)
-            answer = await run_sync(place, call, limiter=threads)
-        except Exception as error:  # noqa: BLE001 - one that has no answer is raised again
-            return _refusal(error)
+        faults.read(
+            request.query_params.multi_items(),
+            permitted=permitted,
+            prefixes=(TO_INVENTORY, TO_NOTIFICATION),
+        )
+        asked, key = parse_request(await read_body(request)), read_key(request)
+        answer = await run_sync(place, new_call(asked, key, request.url.query), limiter=threads)
         if "title" in answer.content:
             return document(answer.content)
         return JSONResponse(answer.content, status_code=answer.status)
@@ -101,7 +94,7 @@ def order_routes(store: Calls, place: Callable[[Call], Answer], *, permitted: bo
         found = store.call(order_id)
         return unknown("order", order_id) if found is None else JSONResponse(_shown(found))
 
-    return [Route("/order", take, methods=["POST"]), Route("/orders/{order_id:path}", order)]
+    return [Route("/order", _answering(take), methods=["POST"]), Route("/orders/{order_id:path}", order)]
 
 
 def _shown(call: Call) -> dict[str, object]:
@@ -117,7 +110,18 @@ def _needed_key(request: Request) -> str:
     return key
 
 
-def _refusal(error: Exception) -> Response:
-    if isinstance(error, faults.Forbidden):
-        return problem(403, "Fault injection is off", str(error))
-    return refusal(error)
+def _answering(handle: Handle) -> Handle:
+    """Answer for whatever goes wrong; what has no answer is raised again."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await handle(request)
+        except faults.Forbidden as error:
+            return problem(403, "Fault injection is off", str(error))
+        except asyncio.CancelledError:
+            # The service stops, and had no more time; there is nobody to pass this on to.
+            return problem(503, "Stopping", AGAIN)
+        except Exception as error:  # noqa: BLE001 - as the docstring says
+            return refusal(error)
+
+    return answer
