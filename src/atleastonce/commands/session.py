@@ -59,6 +59,9 @@ def session(kinds: Sequence[Kind], source: Source, say: Say) -> Iterator[Session
 def _brokers(
     kinds: Sequence[Kind], source: Source, lifetime: Lifetime, say: Say
 ) -> Iterator[dict[Kind, Broker]]:
+    if not kinds:
+        yield {}
+        return
     if len(kinds) > 1:
         with open_brokers(kinds, lifetime, provider=source.provider, say=say) as brokers:
             yield brokers

@@ -29,6 +29,10 @@ class Inventory(Serving):
         super().__init__(permitted, store)
         self.store = store
 
+    def check(self, body: bytes, key: str) -> None:
+        """Raise what `reserve` would raise for a request that is to be refused."""
+        self.store.check(parse_order(body, key))
+
     def reserve(self, body: bytes, key: str, counted: bool) -> Response:
         """Answer `POST /reserve`; called from the threads of requests."""
         order = parse_order(body, key)
@@ -53,7 +57,7 @@ def _context(key: str, found: Reservation) -> dict[str, str]:
 def routes(store: Reservations, inventory: Inventory) -> Sequence[Route]:
     """Reserve, release, and show what came of it."""
     return [
-        work_route("/reserve", store, parse_order, inventory.reserve, permitted=inventory.permitted),
+        work_route("/reserve", store, inventory.check, inventory.reserve, permitted=inventory.permitted),
         plain_route("/release", inventory.release),
         seen_route(store),
         *inventory_routes(store, inventory),

@@ -33,6 +33,10 @@ class Notification(Serving):
         super().__init__(permitted, store)
         self.store = store
 
+    def check(self, body: bytes, key: str) -> None:
+        """Raise what `send` would raise for a request that is to be refused."""
+        self.store.check(read(body, key))
+
     def send(self, body: bytes, key: str, counted: bool) -> Response:
         """Answer `POST /send`; called from the threads of requests."""
         told = read(body, key)
@@ -47,7 +51,7 @@ class Notification(Serving):
 def routes(store: Sent, notification: Notification) -> Sequence[Route]:
     """Send, and show what was sent."""
     return [
-        work_route("/send", store, read, notification.send, permitted=notification.permitted),
+        work_route("/send", store, notification.check, notification.send, permitted=notification.permitted),
         seen_route(store),
         *notification_routes(store, notification),
     ]

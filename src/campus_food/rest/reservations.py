@@ -53,6 +53,13 @@ class Reservations(Seeing, Store):
             add_reservation(tx, made)
         return made
 
+    def check(self, order: OrderPlaced) -> None:
+        """Raise `KeyTaken` where the key or the order id stands for something else; change nothing."""
+        ids = (INBOX.c.message_id == order.message_id) | (INBOX.c.order_id == order.order_id)
+        with self._engine.connect() as tx:
+            if tx.execute(sa.select(INBOX).where(ids)).first() is not None:
+                _reservation(tx, order)
+
     def release(self, order: OrderPlaced) -> Reservation:
         """Give back what the order holds, once; raises as `take` does.
 

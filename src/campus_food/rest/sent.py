@@ -34,7 +34,19 @@ class Sent(Seeing, Notifications):
             if tx.execute(_CLAIM, {"message_id": told.message_id}).rowcount == 1:
                 self._carry_out(tx, told)
                 return True
-            same = Notification(told.order_id, told.user_id, told.kind, told.items, told.reason)
-            if same not in sent_in(tx, NOTIFICATIONS.c.order_id == told.order_id):
-                raise KeyTaken(told.message_id)
+            _same(tx, told)
             return False
+
+    def check(self, told: Outcome) -> None:
+        """Raise `KeyTaken` where the key stands for something else; change nothing."""
+        known = sa.select(NOTIFICATION_INBOX).where(NOTIFICATION_INBOX.c.message_id == told.message_id)
+        with self._engine.connect() as tx:
+            if tx.execute(known).first() is not None:
+                _same(tx, told)
+
+
+def _same(tx: sa.Connection, told: Outcome) -> None:
+    """Raise `KeyTaken` where this was never sent, although its key is known."""
+    same = Notification(told.order_id, told.user_id, told.kind, told.items, told.reason)
+    if same not in sent_in(tx, NOTIFICATIONS.c.order_id == told.order_id):
+        raise KeyTaken(told.message_id)

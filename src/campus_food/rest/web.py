@@ -26,22 +26,22 @@ TO_INVENTORY = ""
 TO_NOTIFICATION = "notification_"
 
 Handle = Callable[[Request], Awaitable[Response]]
-Read = Callable[[bytes, str], object]
+Check = Callable[[bytes, str], None]
 Work = Callable[[bytes, str, bool], Response]
 
 
-def work_route(path: str, store: Seeing, read: Read, work: Work, *, permitted: bool) -> Route:
+def work_route(path: str, store: Seeing, check: Check, work: Work, *, permitted: bool) -> Route:
     """Take requests under an idempotency key, with faults where they are permitted.
 
-    `read` raises `BadMessage` for a body that is to be refused: before a fault is carried out, and counted. `work`
-    gets the body, the key, and whether the request was counted already; it is called in a thread.
+    `check` raises what `work` would raise for a request that is to be refused: before a fault is carried out, and
+    counted. `work` gets the body, the key, and whether the request was counted already. Both are called in threads.
     """
 
     async def handle(request: Request) -> Response:
         wanted = faults.read(request.query_params.multi_items(), permitted=permitted)[""]
         body, key = await read_body(request), _needed_key(request)
         if wanted.query:
-            read(body, key)
+            await run_in_threadpool(check, body, key)
             times = await run_in_threadpool(store.see, key)
             await asyncio.sleep(wanted.delay)
             if wanted.fails(times):
