@@ -20,6 +20,9 @@ from atleastonce.exploration import EXPLORERS
 from atleastonce.faults import FAULTS
 from atleastonce.promises import PROMISES
 from atleastonce.scope import refuse
+from campus_food.rest import faults
+from campus_food.rest.order import ordering_from
+from campus_food.rest.web import TO_INVENTORY, TO_NOTIFICATION
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -200,3 +203,21 @@ def test_python_that_is_shown_is_python(page: Path) -> None:
     """It compiles; whether it works is the business of other tests."""
     for text in blocks(page, "python"):
         ast.parse(text)
+
+
+def test_settings_of_the_chain_over_http_are_listed() -> None:
+    """With the defaults that a service has where nothing is set."""
+    page = (ROOT / "docs/rest.md").read_text("utf-8")
+    ordering = ordering_from({})
+    defaults = {
+        "RETRIES": ordering.attempts - 1,
+        "BACKOFF": ordering.backoff,
+        "JITTER": f"{ordering.jitter:g}",
+        "ATTEMPT_TIMEOUT": f"{ordering.within:g}",
+        "INVENTORY_URL": ordering.inventory,
+        "NOTIFICATION_URL": ordering.notification,
+    }
+    for name, default in defaults.items():
+        assert f"| `{name}` | order | `{default}` |" in page
+    for name in faults.NAMES:
+        assert f"| `{name}` | `{TO_INVENTORY}{name}` | `{TO_NOTIFICATION}{name}` |" in page
