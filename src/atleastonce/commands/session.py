@@ -48,7 +48,7 @@ def session(kinds: Sequence[Kind], source: Source, say: Say) -> Iterator[Session
     Raises BrokerUnavailable, BrokerError or UsageError.
     """
     stop = threading.Event()
-    with _terminable(stop), Lifetime() as lifetime, _brokers(kinds, source, lifetime, say) as brokers:
+    with terminable(stop), Lifetime() as lifetime, _brokers(kinds, source, lifetime, say) as brokers:
         try:
             yield Session(lifetime, brokers, stop)
         finally:
@@ -80,7 +80,7 @@ def _brokers(
 
 
 @contextlib.contextmanager
-def _terminable(stop: threading.Event) -> Iterator[None]:
+def terminable(stop: threading.Event) -> Iterator[None]:
     """Let SIGTERM end the run as Ctrl-C does; outside the main thread signals are somebody else's business."""
 
     def terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - as signals call it
