@@ -45,7 +45,10 @@ def run(file: Path | None, *, judge: Path | None, report: Path | None) -> int:
         origin = f"Measured on {when}, one request after the other, on {os.cpu_count()} cores."
     else:
         measured = Measured(read(judge))
-        origin = f"Judged, not measured: the samples of {judge.name}."
+        origin = (
+            f"Judged, not measured: the samples of {judge.name}, by the claims of {scenarios.path.name}. "
+            "Every sentence below follows from these two."
+        )
     return _present(console, folder, found(scenarios, measured, origin))
 
 

@@ -222,7 +222,8 @@ def _parts(claim: Claim, values: _Values) -> str:
     for leaf in claim.measures:
         if isinstance(leaf, Attempted):
             low, high = values.attempts(claim, leaf)
-            told.append(f"{leaf} {low if low == high else f'{low} to {high}'}")
+            if low != high or leaf != claim.left:
+                told.append(f"{leaf} {low if low == high else f'{low} to {high}'}")
         elif leaf != claim.left:
             time = isinstance(leaf, Measure) and leaf.seconds
             told.append(f"{leaf} {_shown(_value(leaf, claim, values, 0), time=time)}")

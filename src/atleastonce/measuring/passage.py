@@ -71,6 +71,9 @@ class Passage:
 
         return self._loop.call(taken)
 
+    def _note(self, seen: Seen) -> None:
+        self._seen.append(seen)
+
     async def _close(self) -> None:
         self._server.close()
         for writer in self._open:
@@ -88,12 +91,12 @@ class Passage:
             service, to_service = await asyncio.open_connection(*self._upstream)
         except OSError:
             # The client meets a reset where it would have met a refusal; an attempt it was all the same.
-            self._seen.append(Seen(self._clock(), self._clock()))
+            self._note(Seen(self._clock(), self._clock()))
             to_client.transport.abort()
             self._open.discard(to_client)
             return
         self._open.add(to_service)
-        talk = _Talk(self._seen.append, self._clock)
+        talk = _Talk(self._note, self._clock)
         pumps = (self._pump(client, to_service, talk.asked), self._pump(service, to_client, talk.answered))
         await asyncio.gather(*pumps)
         for writer in (to_client, to_service):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from html import escape
 from importlib import resources
 
-WIDTH = 920
-LEFT, RIGHT = 150, 740
+WIDTH = 1060
+LEFT, RIGHT = 140, 840
 
 _COLOURS = """
 svg.latency { --ink: #1a2029; --soft: #57606d; --line: #dde1e7; --card: #ffffff; background: var(--card);

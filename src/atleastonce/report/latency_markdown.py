@@ -22,7 +22,7 @@ def report(found: LatencyFindings, plots: Mapping[str, str]) -> str:
     parts = [f"# {found.latency.title}", " ".join(found.latency.about.split()), found.origin]
     parts += ["## Verdict", sentence(found)]
     if found.summaries:
-        parts += ["## Latencies", _table(found), *notes(found.summaries)]
+        parts += ["## Latencies", _table(found), *map(_starred, notes(found.summaries))]
     if found.verdicts:
         parts += ["## Claims", _claims(found), "## Analysis", *analysis(found)]
     parts += ["## Plots", *_plots(plots)] if plots else []
@@ -70,7 +70,7 @@ def _claims(found: LatencyFindings) -> str:
     lines = ["| Claim | As checked | Verdict |", "| --- | --- | --- |"]
     for verdict in found.verdicts:
         symbol = f"{SYMBOLS[verdict.outcome]} **{verdict.outcome}**"
-        lines.append(f"| {cell(verdict.name)} | `{cell(verdict.claim.text)}` | {symbol} |")
+        lines.append(f"| {cell(verdict.name)} | `{verdict.claim.text}` | {symbol} |")
     return "\n".join(lines)
 
 

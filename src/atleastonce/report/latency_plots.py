@@ -11,8 +11,9 @@ from atleastonce.latency.findings import LatencyFindings
 from atleastonce.latency.statistics import percentile, seconds, succeeded
 from atleastonce.report.latency_drawing import LEFT, RIGHT, Axis, grid, svg, text
 
-_TOP, _ROW, _AXIS = 52, 58, 44
+_TOP, _ROW, _AXIS = 52, 66, 44
 _OWN_ROW = 84
+_METHOD = "percentiles by linear interpolation (type 7)"
 _LABEL = 18  # letters of a scenario's name that have room
 _BANDS = 3  # claims drawn below one scenario
 _LANES = (0, -6, 6, -12, 12)
@@ -51,7 +52,7 @@ def together(shown: Sequence[Row]) -> str:
     body = [*grid(axis, 8, _TOP, bottom), *_legend(bands=any(row.bands for row in shown))]
     for number, row in enumerate(shown):
         body += _row(row, axis, _TOP + _ROW * number + _ROW / 2)
-    body.append(text("axis", (LEFT + RIGHT) / 2, bottom + 36, "seconds per request", "middle"))
+    body.append(text("axis", (LEFT + RIGHT) / 2, bottom + 36, f"seconds per request; {_METHOD}", "middle"))
     return svg("Times of all scenarios on one axis", bottom + _AXIS, body)
 
 
@@ -66,7 +67,7 @@ def apart(shown: Sequence[Row]) -> str:
         body += grid(axis, 6, top + 4, top + 50)
         body += _row(Row(row.name, row.times), axis, top + 27)
     bottom = _TOP + _OWN_ROW * len(shown)
-    told = "seconds per request; each axis has a scale of its own and need not begin at zero"
+    told = f"seconds per request; each axis has a scale of its own and need not begin at zero; {_METHOD}"
     body.append(text("axis", (LEFT + RIGHT) / 2, bottom + 4, told, "middle"))
     return svg("Times of each scenario on its own axis", bottom + 16, body)
 
@@ -88,7 +89,7 @@ def _row(row: Row, axis: Axis, y: float) -> Iterator[str]:
     for number, (start, end, outcome) in enumerate(row.bands):
         left = axis.x(start)
         length = max(axis.x(end) - left, 3)
-        place = f'x="{left}" y="{y + 19 + 3 * number:g}" width="{length:.1f}" height="2.5"'
+        place = f'x="{left}" y="{y + 20 + 4 * number:g}" width="{length:.1f}" height="3"'
         yield f'<rect class="band {outcome}" {place}/>'
     yield text("value", RIGHT + 16, y - 2, f"median {seconds(median)} s")
     yield text("axis", RIGHT + 16, y + 15, f"{seconds(ordered[0])} to {seconds(ordered[-1])} s")

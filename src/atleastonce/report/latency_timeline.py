@@ -11,6 +11,7 @@ from atleastonce.report.latency_drawing import LEFT, RIGHT, Axis, grid, svg, tex
 
 _TOP, _ROW, _AXIS = 44, 52, 44
 _ROOM = 52  # a wait that is drawn shorter than this has no room for its length
+_NAME = 12  # letters of a service's name that have room
 _LEAST = 3  # an attempt is drawn this wide, however short it was
 
 
@@ -82,7 +83,8 @@ def _line(line: Line, axis: Axis, y: float) -> Iterator[str]:
     count = len(line.attempts)
     yield text("value", RIGHT + 16, y - 2, f"{count} {'attempt' if count == 1 else 'attempts'}")
     waited = sum(after - before for before, after in gaps(line.attempts))
-    yield text("axis", RIGHT + 16, y + 15, f"on {line.service}, {seconds(waited)} s between")
+    between = f", {seconds(waited)} s between" if count > 1 else ""
+    yield text("axis", RIGHT + 16, y + 15, f"of {line.service[:_NAME]}{between}")
 
 
 def _legend() -> Iterator[str]:
