@@ -43,8 +43,8 @@ def _slow_without_reason(
             yield (
                 f"{name} injects nothing, and still no request took less than {seconds(summary.min)} s. "
                 f"The times lie within {seconds(summary.max - summary.min)} s of each other and are about "
-                f"{hops} times two seconds: that is no work but a fixed wait. Two seconds per hop is what a name "
-                "costs that resolves to an unreachable IPv6 address first, as localhost may: use 127.0.0.1."
+                f"{hops} times two seconds: that looks like a fixed wait, not like work. Two seconds per hop is what "
+                "a name costs that resolves to an unreachable IPv6 address first, as localhost may: use 127.0.0.1."
             )
 
 
