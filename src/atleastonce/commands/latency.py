@@ -19,7 +19,7 @@ from atleastonce.latency.scenario_file import load
 from atleastonce.lifetimes import Lifetime
 from atleastonce.measuring.fleet import standing
 from atleastonce.measuring.requests import measure
-from atleastonce.report import latency_folder, latency_terminal
+from atleastonce.report import latency_folder, latency_markdown, latency_terminal
 from atleastonce.report.folder import default_folder
 
 SHIPPED = ("part_a", "original_report")
@@ -45,10 +45,7 @@ def run(file: Path | None, *, judge: Path | None, report: Path | None) -> int:
         origin = f"Measured on {when}, one request after the other, on {os.cpu_count()} cores."
     else:
         measured = Measured(read(judge))
-        origin = (
-            f"Judged, not measured: the samples of {judge.name}, by the claims of {scenarios.path.name}. "
-            "Every sentence below follows from these two."
-        )
+        origin = latency_markdown.judged_origin(judge, scenarios.path)
     return _present(console, folder, found(scenarios, measured, origin))
 
 

@@ -1,6 +1,7 @@
 """Latencies as Markdown: table, claims with their verdicts, and an analysis that is made from these alone."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from atleastonce.latency.findings import LatencyFindings
 from atleastonce.latency.judging import ClaimVerdict
@@ -27,6 +28,14 @@ def report(found: LatencyFindings, plots: Mapping[str, str]) -> str:
         parts += ["## Claims", _claims(found), "## Analysis", *analysis(found)]
     parts += ["## Plots", *_plots(plots)] if plots else []
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def judged_origin(samples: Path, claims: Path) -> str:
+    """Say where a report on given samples comes from."""
+    return (
+        f"Judged, not measured: the samples of {samples.name}, by the claims of {claims.name}. "
+        "Every sentence below follows from these two."
+    )
 
 
 def sentence(found: LatencyFindings) -> str:
