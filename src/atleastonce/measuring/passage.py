@@ -87,16 +87,18 @@ class Passage:
 
     async def _taken(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         self._open.add(to_client)
+        talk = _Talk(self._note, self._clock)
         try:
             service, to_service = await asyncio.open_connection(*self._upstream)
         except OSError:
-            # The client meets a reset where it would have met a refusal; an attempt it was all the same.
-            self._note(Seen(self._clock(), self._clock()))
+            # Whoever asks would have been refused, and meets the end of its connection instead: an attempt it is.
+            with contextlib.suppress(OSError):
+                if data := await client.read(_CHUNK):
+                    talk.asked(data)
             to_client.transport.abort()
             self._open.discard(to_client)
             return
         self._open.add(to_service)
-        talk = _Talk(self._note, self._clock)
         pumps = (self._pump(client, to_service, talk.asked), self._pump(service, to_client, talk.answered))
         await asyncio.gather(*pumps)
         for writer in (to_client, to_service):
@@ -126,6 +128,7 @@ class _Talk:
         self._now: Seen | None = None
 
     def asked(self, data: bytes) -> None:
+        """Take what the client sent."""
         if self._now is None or self._now.status != NO_ANSWER:
             self._now = Seen(self._clock(), self._clock())
             self._add(self._now)
@@ -133,6 +136,7 @@ class _Talk:
             self._now.line += data[:_CHUNK]
 
     def answered(self, data: bytes) -> None:
+        """Take what the service sent."""
         if self._now is None:
             return
         self._now.ended = self._clock()
