@@ -3,7 +3,6 @@
 import json
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,8 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from running import called, end, read_until, running
-from test_interrupts import GONE_WITHIN, left_of
+from running import await_nothing_left, called, end, left_of, read_until, running
 
 from latencies import ORIGINAL
 
@@ -201,8 +199,5 @@ def test_nothing_is_left_after(tmp_path, number):
         token = folder.name.removeprefix("atleastonce-")
         assert left_of(token, folder)
         end(process, number)
-        deadline = time.monotonic() + GONE_WITHIN
-        while left := left_of(token, folder):
-            assert time.monotonic() < deadline, left
-            time.sleep(0.05)
+        await_nothing_left(token, folder)
     assert process.returncode == (130 if number != signal.SIGKILL else -number)

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from atleastonce.commands import reference
+from atleastonce.commands.presenting import made
 from atleastonce.commands.session import terminable
 from atleastonce.conversion import near
 from atleastonce.errors import ScenarioError, UsageError
@@ -37,8 +38,7 @@ def run(file: Path | None, *, judge: Path | None, report: Path | None) -> int:
     console = Console(highlight=False)
     began = datetime.now().astimezone()
     scenarios = _file(file or Path(SHIPPED[0] if judge is None else SHIPPED[1]))
-    folder = report or _folder(scenarios, judge, began)
-    _make(folder)
+    folder = made(report or _folder(scenarios, judge, began))
     if judge is None:
         measured = _measured(scenarios, console)
         when = began.strftime("%Y-%m-%d %H:%M:%S %Z")
@@ -99,12 +99,3 @@ def _folder(scenarios: LatencyFile, judge: Path | None, began: datetime) -> Path
     if scenarios.latency.results and judge is None:
         return Path(scenarios.latency.results)
     return default_folder(began)
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise UsageError(
-            f"cannot write the report into {folder}: {exc.strerror}; name another folder with --report"
-        ) from exc

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from atleastonce.conversion import shown
+from atleastonce.conversion import shown, text_of
 from atleastonce.errors import SamplesError
 
 COLUMNS = ("scenario", "request", "seconds", "status")
@@ -82,12 +82,9 @@ def written(samples: Iterable[Sample]) -> str:
 
 def read(path: Path) -> tuple[Sample, ...]:
     """Read samples that somebody measured; raise SamplesError, naming the line, where anything is wrong."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # spreadsheets begin their files with a mark
-    except OSError as exc:
-        raise SamplesError(f"cannot read the samples {path}: {exc.strerror or exc}; name a CSV file") from exc
-    except UnicodeDecodeError as exc:
-        raise SamplesError(f"cannot read the samples {path}: it is no text; name a CSV file") from exc
+    text = text_of(
+        path, "the samples", "CSV file", SamplesError, "utf-8-sig"
+    )  # spreadsheets begin with a mark
     try:
         return parsed(text)
     except SamplesError as exc:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from atleastonce import templates
-from atleastonce.conversion import convert, near, shown
+from atleastonce.conversion import convert, near, shown, text_of
 from atleastonce.errors import ClaimError, ContractError, ScenarioError
 from atleastonce.latency.claims import Claim
 from atleastonce.latency.grammar import Known, parse_claim
@@ -26,16 +26,7 @@ _ADDRESS = re.compile(r"(https?://|\{http:)\S+")
 
 def load(path: Path) -> LatencyFile:
     """Read a scenario file; raise ScenarioError where anything is wrong with it."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as exc:
-        raise ScenarioError(
-            f"cannot read the scenarios {path}: {exc.strerror or exc}; name a scenario file (TOML)"
-        ) from exc
-    except UnicodeDecodeError as exc:
-        raise ScenarioError(
-            f"cannot read the scenarios {path}: it is no text; name a scenario file (TOML)"
-        ) from exc
+    text = text_of(path, "the scenarios", "scenario file (TOML)", ScenarioError)
     try:
         latency = parse(text)
         return LatencyFile(path=path, latency=latency, claims=claims(latency))
