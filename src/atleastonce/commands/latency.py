@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from atleastonce.commands import reference
+from atleastonce.commands.interruption import terminable
 from atleastonce.commands.presenting import made
-from atleastonce.commands.session import terminable
 from atleastonce.conversion import near
 from atleastonce.errors import ScenarioError, UsageError
 from atleastonce.latency.findings import LatencyFindings, found

@@ -1,15 +1,14 @@
 """What every command that judges does around the judging: a lifetime, brokers, and an end on Ctrl-C."""
 
 import contextlib
-import signal
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from atleastonce.brokers import Broker, Kind, ProviderName, open_broker, open_brokers
 from atleastonce.brokers.broker import Say
+from atleastonce.commands.interruption import terminable
 from atleastonce.contract import ContractFile
 from atleastonce.lane import Site
 from atleastonce.lifetimes import Lifetime
@@ -77,21 +76,3 @@ def _brokers(
     )
     with opened as broker:
         yield {kind: broker}
-
-
-@contextlib.contextmanager
-def terminable(stop: threading.Event) -> Iterator[None]:
-    """Let SIGTERM end the run as Ctrl-C does; outside the main thread signals are somebody else's business."""
-
-    def terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - as signals call it
-        stop.set()
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
