@@ -5,6 +5,7 @@ import math
 import pytest
 
 from atleastonce.latency.judging import overall
+from atleastonce.latency.samples import Measured
 from latencies import attempted, judged, samples
 
 TWO = samples(baseline="0.1 0.2", failure="1.6:502 1.7:502")
@@ -155,3 +156,20 @@ def test_all_claims_together():
         "kept",
         "unknown",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "late", "outcome"),
+    [
+        ("baseline.median <= 0.1", 0.0001, "broken"),
+        ("baseline.median <= 0.1", 0.0017, "unknown"),
+        ("baseline.median <= 0.2", 0.0017, "kept"),
+        ("failure.max - baseline.max within 1.4 ± 0.05", 0.0017, "unknown"),
+        ("failure.min >= 1.61", 1.0, "broken"),
+        ("failure.success == n", 1.0, "broken"),
+    ],
+)
+def test_a_slow_machine_makes_unknowns(text, late, outcome):
+    """Where it may be to blame: not for what came too early, and not for what was answered."""
+    measured = Measured(TWO.samples, late={"baseline": late, "failure": late})
+    assert judged(text, measured).outcome == outcome

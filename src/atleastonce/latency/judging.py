@@ -24,6 +24,8 @@ from atleastonce.verdict import Outcome
 
 _SLACK = 1e-9
 """Seconds: what arithmetic in binary fractions may be off. 0.1 + 0.2 must not break a claim of 0.3."""
+TURNS = 30
+"""How often a request through a few services waits for its turn: event loop, worker thread and disk of each."""
 _COUNTS: Mapping[str, Callable[[Summary], float]] = {
     "min": lambda found: found.min,
     "avg": lambda found: found.avg,
@@ -91,6 +93,10 @@ class _Values:
         ordered = sorted(sample.seconds for sample in self._measured.of(leaf.scenario))
         return percentile(ordered, leaf.percent)
 
+    def late(self, claim: Claim) -> float:
+        """Return how late the machine woke threads, at the worst of the scenarios that a claim names."""
+        return max((self._measured.late.get(name, 0.0) for name in claim.scenarios), default=0.0)
+
     def requests(self, claim: Claim) -> float:
         sizes = {name: self.summary(name).n for name in claim.scenarios}
         if len(set(sizes.values())) != 1:
@@ -131,7 +137,21 @@ def _judged(name: str, claim: Claim, values: _Values) -> ClaimVerdict:
         band = _band(claim, values)
     except _Unknown as exc:
         return ClaimVerdict(name, claim, "unknown", str(exc))
+    late = values.late(claim)
+    if wrong and all(_missed(claim, *each) <= TURNS * late for each in wrong):
+        doubt = f"but this machine woke threads {seconds(late)} s late meanwhile, which may be why"
+        return ClaimVerdict(name, claim, "unknown", f"{reason}, {doubt}", band)
     return ClaimVerdict(name, claim, "broken" if wrong else "kept", reason, band)
+
+
+def _missed(claim: Claim, left: float, right: float, tolerance: float) -> float:
+    """Return how many seconds a slow machine would have to answer for; infinity where it cannot be to blame."""
+    if not (is_time(claim.left) or is_time(claim.right)):
+        return math.inf
+    longer = isinstance(claim.left, Measure) and claim.relation in (">", ">=")
+    if claim.relation in ("==", "!=") or longer:  # it makes times longer, never shorter
+        return math.inf
+    return abs(left - right) - tolerance
 
 
 def _sides(claim: Claim, values: _Values, pick: int) -> tuple[float, float, float]:

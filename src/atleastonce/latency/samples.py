@@ -51,11 +51,16 @@ class Attempts(msgspec.Struct, frozen=True):
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """All that was measured, or given; `watched` are the services whose attempts were looked at."""
+    """All that was measured, or given.
+
+    `watched` are the services whose attempts were looked at; `late` tells for each scenario how late this machine
+    woke threads meanwhile, in seconds, where somebody looked.
+    """
 
     samples: tuple[Sample, ...]
     attempts: tuple[Attempts, ...] = ()
     watched: tuple[str, ...] = ()
+    late: dict[str, float] = {}
 
     def of(self, scenario: str) -> list[Sample]:
         """Return the samples of a scenario."""

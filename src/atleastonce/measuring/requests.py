@@ -16,6 +16,7 @@ from atleastonce.latency.samples import Attempt, Attempts, Measured, Sample
 from atleastonce.latency.scenario import Latency, Request, Scenario
 from atleastonce.latency.statistics import NO_ANSWER
 from atleastonce.measuring.fleet import Fleet
+from atleastonce.measuring.witness import Witness
 from atleastonce.observe.http import HttpObserver
 
 Watch = Callable[[Sample, int, str], None]
@@ -31,18 +32,21 @@ def measure(latency: Latency, request: Request, fleet: Fleet, watch: Watch) -> M
     """
     samples: list[Sample] = []
     attempts: list[Attempts] = []
+    late: dict[str, float] = {}
     with _Client(request, fleet) as client:
         for name, scenario in latency.scenarios.items():
-            for number in range(1, scenario.requests + 1):
-                values = {**fleet.values(), "id": str(uuid.uuid4()), "n": str(len(samples) + 1)}
-                began = time.perf_counter()
-                seconds, status, ended = client.send(scenario, values)
-                samples.append(Sample(name, number, seconds, status))
-                watch(samples[-1], scenario.requests, ended)
-                attempts += _passed(latency, fleet, samples[-1], began)
-                attempts += client.told(latency, samples[-1], values)
+            with Witness() as witness:
+                for number in range(1, scenario.requests + 1):
+                    values = {**fleet.values(), "id": str(uuid.uuid4()), "n": str(len(samples) + 1)}
+                    began = time.perf_counter()
+                    seconds, status, ended = client.send(scenario, values)
+                    samples.append(Sample(name, number, seconds, status))
+                    watch(samples[-1], scenario.requests, ended)
+                    attempts += _passed(latency, fleet, samples[-1], began)
+                    attempts += client.told(latency, samples[-1], values)
+            late[name] = witness.late
     watched = tuple(name for name, each in latency.services.items() if each.watch or each.attempts)
-    return Measured(tuple(samples), tuple(attempts), watched)
+    return Measured(tuple(samples), tuple(attempts), watched, late)
 
 
 def _passed(latency: Latency, fleet: Fleet, sample: Sample, began: float) -> Iterator[Attempts]:

@@ -50,5 +50,6 @@ def _json(found: LatencyFindings) -> str:
         ],
         "scenarios": found.summaries,
         "attempts": found.measured.attempts,
+        "threads were woken late by, s": found.measured.late,
     }
     return msgspec.json.format(msgspec.json.encode(made), indent=2).decode() + "\n"
