@@ -38,15 +38,16 @@ def run(file: Path | None, *, judge: Path | None, report: Path | None) -> int:
     console = Console(highlight=False)
     began = datetime.now().astimezone()
     scenarios = _file(file or Path(SHIPPED[0] if judge is None else SHIPPED[1]))
+    given = None if judge is None else read(judge)  # before a folder is made for what cannot be read
     folder = made(report or _folder(scenarios, judge, began))
-    if judge is None:
+    if judge is None or given is None:
         if file is None or str(file) in SHIPPED:
             reference.need("atleastonce latency")  # to judge samples takes none of the services
         measured = _measured(scenarios, console)
         when = began.strftime("%Y-%m-%d %H:%M:%S %Z")
         origin = f"Measured on {when}, one request after the other, on {os.cpu_count()} cores."
     else:
-        measured = Measured(read(judge))
+        measured = Measured(given)
         origin = latency_markdown.judged_origin(judge, scenarios.path)
     return _present(console, folder, found(scenarios, measured, origin))
 
