@@ -22,10 +22,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "contract_problems findings poisons scope",
         "contract_file",
     ),
-    "1 pure": ("ledger effects packing", "checks exploration report"),
+    "1 pure": ("ledger effects packing latency", "checks exploration report"),
     "1 edge": ("watchdog recording observe subjects", "lifetimes transports relay", "brokers casting"),
     "2 faults": ("canary faults",),
-    "3 cases": ("part sights", "lane expectation", "standing", "actions", "runner", "workshop"),
+    "3 cases": ("part sights measuring", "lane expectation", "standing", "actions", "runner", "workshop"),
     "4 campaign": ("site campaign",),
     "5 entry": ("commands pytest_plugin", "cli", "__main__"),
 }

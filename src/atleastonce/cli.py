@@ -1,4 +1,4 @@
-"""The command line: ``atleastonce demo``, ``verify``, ``replay``, ``up``.
+"""The command line: ``atleastonce demo``, ``verify``, ``replay``, ``up``, ``latency``.
 
 Each command lives in a module of its own, imported when it is called: ``--help`` must be instant.
 """
@@ -130,12 +130,13 @@ def replay(provider: str, url: str | None, management_url: str | None, **options
 @click.option(
     "--walk", is_flag=True, help="Carry the walk-through out: 0 if all came out as expected, else 1."
 )
+@click.option("--rest", is_flag=True, help="Over HTTP alone, each waiting for the next: without a broker.")
 def up(**options: object) -> int:
     """Start RabbitMQ and the services order, inventory and notification, until Ctrl-C.
 
     Prints where they are, and a walk-through as commands to copy. Some commands are typed here: stop and
-    start a service, depth, duplicate, poison, lines, help, quit. They may also come from a pipe, whose end
-    ends nothing.
+    start a service, depth, duplicate, poison, lines, help, quit (with --rest, those that need no queue).
+    They may also come from a pipe, whose end ends nothing.
     """
     return _call("up", **options)
 
@@ -150,6 +151,28 @@ def up(**options: object) -> int:
 def selftest(**options: object) -> int:
     """Try services that are wrong on purpose, and correct ones: every mutant must be broken, nothing else."""
     return _call("selftest", **options)
+
+
+@cli.command(short_help="Measure latencies, and check claims about them.")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--judge",
+    metavar="CSV",
+    type=click.Path(path_type=Path),
+    help="Measure nothing; judge these samples (scenario,request,seconds,status).",
+)
+@click.option(
+    "--report",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder to write the report into.  [default: what the file says, or .atleastonce/<time>]",
+)
+def latency(**options: object) -> int:
+    """Carry out the scenarios of FILE, and say of each of its claims whether it is kept or broken.
+
+    FILE is a path, or the name of a file that we ship: part_a (the default: the reference services, one
+    order at a time) or original_report (the default of --judge: what the first report said about them).
+    """
+    return _call("latency", **options)
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from atleastonce.contract import Contract, ContractFile
 from atleastonce.contract_problems import problems
-from atleastonce.conversion import convert, near, shown
+from atleastonce.conversion import convert, near, shown, text_of
 from atleastonce.errors import ContractError
 from atleastonce.promises import PROMISES
 
@@ -14,15 +14,7 @@ def load(path: Path) -> ContractFile:
     """Read a contract file, or the one in a folder; raise ContractError where anything is wrong with it."""
     if path.is_dir():
         path = path / "atleastonce.toml"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as exc:
-        found = exc.strerror or exc
-        raise ContractError(f"cannot read the contract {path}: {found}; name a contract file (TOML)") from exc
-    except UnicodeDecodeError as exc:
-        raise ContractError(
-            f"cannot read the contract {path}: it is no text; name a contract file (TOML)"
-        ) from exc
+    text = text_of(path, "the contract", "contract file (TOML)", ContractError)
     try:
         return ContractFile(path=path, text=text, contract=parse(text))
     except ContractError as exc:

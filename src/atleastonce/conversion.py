@@ -4,13 +4,14 @@ import difflib
 import json
 import re
 from collections.abc import Collection
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
 from atleastonce.durations import Duration, decoded
-from atleastonce.errors import ContractError
+from atleastonce.errors import ContractError, UsageError
 
 _ERROR = re.compile(r"(?s)(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?")
 _FIELD = re.compile(r"Object (?P<wrong>contains unknown|missing required) field `(?P<key>.*)`")
@@ -36,6 +37,16 @@ def convert(data: Any, kind: Any, at: str) -> Any:
         return msgspec.convert(data, kind, dec_hook=decoded)
     except msgspec.ValidationError as exc:
         raise ContractError(_sentence(data, kind, at, str(exc))) from exc
+
+
+def text_of(path: Path, what: str, kind: str, error: type[UsageError], encoding: str = "utf-8") -> str:
+    """Read a file that the user named; raise an error that says what it was to be, and which kind is expected."""
+    try:
+        return path.read_text(encoding=encoding)
+    except OSError as exc:
+        raise error(f"cannot read {what} {path}: {exc.strerror or exc}; name a {kind}") from exc
+    except UnicodeDecodeError as exc:
+        raise error(f"cannot read {what} {path}: it is no text; name a {kind}") from exc
 
 
 def near(name: str, known: Collection[str]) -> str:

@@ -5,6 +5,9 @@
     AtLeastOnceError
     ├── UsageError            the call or a file is wrong: exit code 2
     │   ├── ContractError     the contract file
+    │   ├── ScenarioError     a scenario file
+    │   ├── ClaimError        a claim of a scenario file
+    │   ├── SamplesError      a file of samples
     │   └── ServiceError      the service under test does not start or never gets ready
     ├── BrokerError           a broker could not be started, reached or changed
     │   ├── BrokerUnavailable no provider can give a broker of this kind here: exit code 2
@@ -26,6 +29,18 @@ class UsageError(AtLeastOnceError):
 
 class ContractError(UsageError):
     """The contract file is wrong; the message names the key, what was found and what is expected."""
+
+
+class ScenarioError(UsageError):
+    """The scenario file is wrong; the message names the key, what was found and what is expected."""
+
+
+class ClaimError(UsageError):
+    """A claim is not understood; the message names the position, what was found and what is known there."""
+
+
+class SamplesError(UsageError):
+    """A file of samples is wrong; the message names the line, what was found and what is expected."""
 
 
 class ServiceError(UsageError):

@@ -42,6 +42,16 @@ class Database:
     def prepare(self, settings: Settings) -> None:
         """Put in what a new database begins with: nothing, unless a service has something."""
 
+    def health(self) -> str | None:
+        """Tell why nothing can be written at present; None where it can."""
+        try:
+            with self._engine.begin() as tx:
+                # It changes nothing, and needs all that a change needs.
+                tx.execute(sa.delete(self.TABLES[0]).where(sa.false()))
+        except TRANSIENT as error:
+            return f"the database: {error}"
+        return None
+
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()

@@ -1,15 +1,17 @@
 """What a notification service remembers: inbox and confirmations, changed in one transaction."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
 from campus_food.database import Duplicate, Inbox
 from campus_food.messages import Outcome
 from campus_food.schema import ATTEMPTS, NOTIFICATION_INBOX, NOTIFICATIONS
+
+_ADD = sa.insert(NOTIFICATIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Notifications(Inbox):
     Cost: one transaction, and one flush to the disk, an outcome.
     """
 
-    TABLES = (ATTEMPTS, NOTIFICATION_INBOX, NOTIFICATIONS)
+    TABLES: ClassVar[Sequence[sa.Table]] = (ATTEMPTS, NOTIFICATION_INBOX, NOTIFICATIONS)
     HANDLED = NOTIFICATION_INBOX
 
     def send(self, told: Outcome) -> bool:
@@ -56,9 +58,8 @@ class Notifications(Inbox):
         return self._sent(NOTIFICATIONS.c.user_id == user_id)
 
     def _sent(self, about: sa.ColumnElement[bool]) -> list[Notification]:
-        wanted = sa.select(NOTIFICATIONS).where(about).order_by(NOTIFICATIONS.c.number)
         with self._engine.connect() as tx:
-            return [_notification(row) for row in tx.execute(wanted)]
+            return sent_in(tx, about)
 
     def _claim(self, tx: sa.Connection, told: Outcome) -> None:
         """Write the inbox row; raise `Duplicate` where this message is there already."""
@@ -72,7 +73,13 @@ class Notifications(Inbox):
             "items": json.dumps(told.items, sort_keys=True),
             "reason": told.reason,
         }
-        tx.execute(sa.insert(NOTIFICATIONS).values(**row))
+        tx.execute(_ADD, row)
+
+
+def sent_in(tx: sa.Connection, about: sa.ColumnElement[bool]) -> list[Notification]:
+    """List what was sent, oldest first, as a transaction sees it."""
+    wanted = sa.select(NOTIFICATIONS).where(about).order_by(NOTIFICATIONS.c.number)
+    return [_notification(row) for row in tx.execute(wanted)]
 
 
 def _notification(row: Any) -> Notification:

@@ -88,6 +88,30 @@ ORDERS = sa.Table(
     sa.Column("confirmed", sa.Boolean, nullable=False),
 )
 
+# How often requests under an idempotency key reached a service over HTTP.
+SEEN = sa.Table(
+    "seen",
+    METADATA,
+    sa.Column("service", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("times", sa.Integer, nullable=False),
+)
+
+# What order was asked for over HTTP in the synchronous chain, and the answer, once that is decided.
+CALLS = sa.Table(
+    "calls",
+    METADATA,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("order_id", sa.Text, nullable=False, unique=True),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("items", sa.Text, nullable=False),
+    sa.Column("wanted", sa.Text, nullable=False),
+    sa.Column("status", sa.Integer, index=True),
+    sa.Column("answer", sa.Text),
+    # Whether a reservation is still to be given back.
+    sa.Column("releasing", sa.Boolean, nullable=False, index=True),
+)
+
 # How long a writer waits for another, in milliseconds. Well below the broker's heartbeat, since a
 # consumer that waits here answers none.
 LOCK_WAIT = 2000

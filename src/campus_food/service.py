@@ -33,6 +33,10 @@ OPENING_DELAY = 0.1
 # Seconds that an answer under way may take to finish when the service stops.
 LAST_ANSWERS = 5
 
+# Seconds that a connection is kept for the next request. Whoever sends one at the very moment when it closes gets
+# no answer, so it does not close between two requests that follow each other.
+KEPT = 75
+
 log = logging.getLogger(__name__)
 
 
@@ -87,6 +91,7 @@ def _serve(settings: Settings, app: Starlette, worker: Worker) -> None:
             log_config=None,
             access_log=False,
             ws="none",
+            timeout_keep_alive=KEPT,
             timeout_graceful_shutdown=LAST_ANSWERS,
         )
     )

@@ -1,12 +1,16 @@
 """Settings come from the environment, read once when a service starts."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from campus_food.domain import OPENING_STOCK
 
 LAST_PORT = 65535
+
+# Neither `nan` nor `1e-3`, which `float` takes as well.
+SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 class SettingError(ValueError):
@@ -40,12 +44,29 @@ def required(environ: Mapping[str, str], name: str) -> str:
     return environ[name]
 
 
-def whole(environ: Mapping[str, str], name: str, default: int, *, at_most: int) -> int:
-    """Read a whole number from 1 to `at_most`; raises `SettingError`."""
+def whole(environ: Mapping[str, str], name: str, default: int, *, at_least: int = 1, at_most: int) -> int:
+    """Read a whole number from `at_least` to `at_most`; raises `SettingError`."""
     text = environ.get(name) or str(default)
-    if not text.isdecimal() or not 1 <= int(text) <= at_most:
-        raise SettingError(f"{name}: expected a whole number from 1 to {at_most}, found {text!r}")
+    # A long text is too much anyway, and Python refuses to convert one of thousands of digits.
+    if not text.isdecimal() or len(text) > len(str(at_most)) or not at_least <= int(text) <= at_most:
+        raise SettingError(f"{name}: expected a whole number from {at_least} to {at_most}, found {text!r}")
     return int(text)
+
+
+def seconds(environ: Mapping[str, str], name: str, default: float, *, at_most: float) -> float:
+    """Read a number of seconds from 0 to `at_most`, such as `0.5`; raises `SettingError`."""
+    text = environ.get(name) or str(default)
+    try:
+        return duration(text, at_most)
+    except ValueError as error:
+        raise SettingError(f"{name}: {error}") from error
+
+
+def duration(text: str, at_most: float) -> float:
+    """Read a number of seconds from 0 to `at_most`; raises `ValueError`."""
+    if SECONDS.fullmatch(text) is None or not 0 <= float(text) <= at_most:
+        raise ValueError(f"expected seconds from 0 to {at_most:g}, such as 0.5, found {text[:40]!r}")
+    return float(text)
 
 
 def stock(text: str) -> Mapping[str, int]:

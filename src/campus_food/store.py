@@ -2,11 +2,11 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -17,10 +17,22 @@ from campus_food.messages import Event, OrderPlaced, outcome
 from campus_food.schema import ATTEMPTS, INBOX, OUTBOX, RESERVATIONS, STOCK
 from campus_food.settings import Settings
 
+# Built once: to build a statement takes longer than to carry it out.
+_LOCKED = (
+    sa.select(STOCK)
+    .where(STOCK.c.name.in_(sa.bindparam("names", expanding=True)))
+    .order_by(STOCK.c.name)
+    .with_for_update()
+)
+_KEEP = sa.update(STOCK).where(STOCK.c.name == sa.bindparam("item")).values(quantity=sa.bindparam("left"))
+_ADD = sa.insert(RESERVATIONS)
+
+RESERVED = "reserved"
+
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What became of one order; `status` is "reserved" or "failed", with a reason."""
+    """What became of one order; `status` is "reserved", "failed" with a reason, or "released"."""
 
     order_id: str
     user_id: str
@@ -37,7 +49,7 @@ class Store(Inbox):
     Cost: one transaction, and one flush to the disk, an order; another one when its outcome was published.
     """
 
-    TABLES = (ATTEMPTS, INBOX, STOCK, RESERVATIONS, OUTBOX)
+    TABLES: ClassVar[Sequence[sa.Table]] = (ATTEMPTS, INBOX, STOCK, RESERVATIONS, OUTBOX)
     HANDLED = INBOX
 
     def prepare(self, settings: Settings) -> None:
@@ -102,40 +114,46 @@ class Store(Inbox):
         self.claim(tx, message_id=order.message_id, order_id=order.order_id)
 
     def _carry_out(self, tx: sa.Connection, order: OrderPlaced) -> None:
-        decision = domain.reserve(_stock_of(tx, order.items), order.items)
-        if isinstance(decision, domain.Reserved):
-            _keep_left(tx, decision.left)
-        self._record(tx, order, decision)
+        self._record(tx, order, decide(tx, order.items))
 
     def _record(
         self, tx: sa.Connection, order: OrderPlaced, decision: domain.Reserved | domain.Refused
     ) -> None:
         """Store what was decided, and what is to be told of it."""
-        _add_reservation(tx, order, decision)
+        add_reservation(tx, reservation_of(order, decision))
         # The outcome's id is made and kept here: published twice, it is recognised as the same outcome.
         event = outcome(order, decision, str(uuid.uuid4()), datetime.now(UTC).isoformat())
         tx.execute(sa.insert(OUTBOX).values(**asdict(event), published=False))
 
 
+def decide(tx: sa.Connection, items: Mapping[str, int]) -> domain.Reserved | domain.Refused:
+    """Decide one order, and take what it is granted."""
+    decision = domain.reserve(_stock_of(tx, items), items)
+    if isinstance(decision, domain.Reserved):
+        _keep_left(tx, decision.left)
+    return decision
+
+
+def reservation_of(order: OrderPlaced, decision: domain.Reserved | domain.Refused) -> Reservation:
+    """Return the reservation that follows from a decision."""
+    status, reason = ("failed", decision.reason) if isinstance(decision, domain.Refused) else (RESERVED, "")
+    return Reservation(order.order_id, order.user_id, order.items, status, reason)
+
+
+def add_reservation(tx: sa.Connection, made: Reservation) -> None:
+    """Store what became of an order."""
+    tx.execute(_ADD, {**asdict(made), "items": items_text(made.items)})
+
+
+def items_text(items: Mapping[str, int]) -> str:
+    """Return how items are stored: the same text for the same items."""
+    return json.dumps(items, sort_keys=True)
+
+
 def _stock_of(tx: sa.Connection, names: Iterable[str]) -> dict[str, int]:
     """Read the stock of these items, locked until the end of the transaction (in one order: no deadlock)."""
-    wanted = sa.select(STOCK).where(STOCK.c.name.in_(list(names))).order_by(STOCK.c.name)
-    return {row.name: row.quantity for row in tx.execute(wanted.with_for_update())}
+    return {row.name: row.quantity for row in tx.execute(_LOCKED, {"names": list(names)})}
 
 
 def _keep_left(tx: sa.Connection, left: Mapping[str, int]) -> None:
-    for name, quantity in left.items():
-        tx.execute(sa.update(STOCK).where(STOCK.c.name == name).values(quantity=quantity))
-
-
-def _add_reservation(
-    tx: sa.Connection, order: OrderPlaced, decision: domain.Reserved | domain.Refused
-) -> None:
-    row = {
-        "order_id": order.order_id,
-        "user_id": order.user_id,
-        "items": json.dumps(order.items, sort_keys=True),
-        "status": "failed" if isinstance(decision, domain.Refused) else "reserved",
-        "reason": decision.reason if isinstance(decision, domain.Refused) else "",
-    }
-    tx.execute(sa.insert(RESERVATIONS).values(**row))
+    tx.execute(_KEEP, [{"item": name, "left": quantity} for name, quantity in left.items()])

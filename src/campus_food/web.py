@@ -1,9 +1,11 @@
 """What the services answer over HTTP: their health, and the effects of what they handled."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,14 +16,17 @@ from campus_food.notifications import Notifications
 from campus_food.store import Store
 from campus_food.worker import Worker
 
+HEALTH_AT_ONCE = 4
+
 
 def make_app(worker: Worker, routes: Sequence[Route]) -> Starlette:
     """Build the application of a service: its routes, and its health."""
+    # Health has threads of its own, so that it answers while every other one waits for a database; the others
+    # are functions, which run in threads, so that a slow database holds up nothing else.
+    looks = CapacityLimiter(HEALTH_AT_ONCE)
 
-    # Health is a coroutine, so that it answers while every thread waits for a database; the others are
-    # functions, which run in threads, so that a slow database holds up nothing else.
     async def health(_request: Request) -> Response:
-        reason = worker.health()
+        reason = await run_sync(worker.health, limiter=looks)
         if reason is None:
             return JSONResponse({"status": "ok"})
         return JSONResponse({"status": "unavailable", "reason": reason}, status_code=503)
@@ -32,8 +37,17 @@ def make_app(worker: Worker, routes: Sequence[Route]) -> Starlette:
 
 def problem(status: int, title: str, detail: str, **more: str) -> Response:
     """Build a problem document (RFC 9457)."""
-    content = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
-    return JSONResponse(content, status_code=status, media_type="application/problem+json")
+    return document(problem_content(status, title, detail, **more))
+
+
+def problem_content(status: int, title: str, detail: str, **more: str) -> dict[str, Any]:
+    """Build what a problem document says."""
+    return {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+
+
+def document(content: Mapping[str, Any]) -> Response:
+    """Answer with a problem document."""
+    return JSONResponse(content, status_code=content["status"], media_type="application/problem+json")
 
 
 def inventory_routes(store: Store, _worker: Worker) -> list[Route]:
@@ -45,14 +59,14 @@ def inventory_routes(store: Store, _worker: Worker) -> list[Route]:
     def reservation(request: Request) -> Response:
         order_id = request.path_params["order_id"]
         found = store.reservation(order_id)
-        return _unknown("order", order_id) if found is None else JSONResponse(asdict(found))
+        return unknown("order", order_id) if found is None else JSONResponse(asdict(found))
 
     def reservations(request: Request) -> Response:
         user_id = request.path_params["user_id"]
         found = store.reservations_of(user_id)
         # Without the order id, which is made by the service: what is left is the same in every run.
         shown = [{"status": each.status, "items": each.items, "reason": each.reason} for each in found]
-        return JSONResponse(shown) if shown else _unknown("user", user_id)
+        return JSONResponse(shown) if shown else unknown("user", user_id)
 
     return [
         Route("/stock", stock),
@@ -67,13 +81,13 @@ def notification_routes(store: Notifications, _worker: Worker) -> list[Route]:
     def of_order(request: Request) -> Response:
         order_id = request.path_params["order_id"]
         shown = [asdict(each) for each in store.of_order(order_id)]
-        return JSONResponse(shown) if shown else _unknown("order", order_id)
+        return JSONResponse(shown) if shown else unknown("order", order_id)
 
     def of_user(request: Request) -> Response:
         user_id = request.path_params["user_id"]
         found = store.of_user(user_id)
         shown = [{"kind": each.kind, "items": each.items, "reason": each.reason} for each in found]
-        return JSONResponse(shown) if shown else _unknown("user", user_id)
+        return JSONResponse(shown) if shown else unknown("user", user_id)
 
     return [
         Route("/users/{user_id:path}/notifications", of_user),
@@ -81,7 +95,8 @@ def notification_routes(store: Notifications, _worker: Worker) -> list[Route]:
     ]
 
 
-def _unknown(what: str, name: str) -> Response:
+def unknown(what: str, name: str) -> Response:
+    """Answer that there is nothing of this name."""
     return JSONResponse({"error": f"unknown-{what}", f"{what}_id": name}, status_code=404)
 
 

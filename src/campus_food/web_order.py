@@ -46,10 +46,10 @@ def order_routes(store: Orders, placing: Placing) -> list[Route]:
 
     async def place(request: Request) -> Response:
         try:
-            asked, key = parse_request(await _body(request)), _key(request)
+            asked, key = parse_request(await read_body(request)), read_key(request)
             accepted = await run_in_threadpool(placing.place, asked, key)
         except Exception as error:  # noqa: BLE001 - one that has no answer is raised again
-            return _refusal(error)
+            return refusal(error)
         return JSONResponse({"status": "success", "order_id": accepted.event.order_id})
 
     def order(request: Request) -> Response:
@@ -62,29 +62,33 @@ def order_routes(store: Orders, placing: Placing) -> list[Route]:
     return [Route("/order", place, methods=["POST"]), Route("/orders/{order_id:path}", order)]
 
 
-async def _body(request: Request) -> bytes:
-    """Read the body, and not much more than may be in one: what follows is left unread."""
+async def read_body(request: Request) -> bytes:
+    """Read the body; raise `TooLarge`, with the rest left unread, where it is longer than any may be."""
     body = b""
     async for part in request.stream():
         body += part
         if len(body) > MAX_BODY:
-            break
+            raise TooLarge("body", f"expected JSON of at most {MAX_BODY} bytes, found more")
     return body
 
 
-def _key(request: Request) -> str:
+def read_key(request: Request) -> str:
     """Return the caller's key; who gives none cannot repeat, and gets one that nobody knows."""
+    return given_key(request) or str(uuid.uuid4())
+
+
+def given_key(request: Request) -> str | None:
+    """Return the caller's key, None where there is none; raises `BadMessage`."""
     key = request.headers.get(KEY)
-    if key is None:
-        return str(uuid.uuid4())
-    if not storable(key):
+    if key is not None and not storable(key):
         raise BadMessage(
             KEY, f"expected text of 1 to {MAX_TEXT} bytes in the header, found {ascii(key)[:60]}"
         )
     return key
 
 
-def _refusal(error: Exception) -> Response:
+def refusal(error: Exception) -> Response:
+    """Return the answer that a failure has; raise it again where it has none."""
     match error:
         case TooLarge():
             return problem(413, "Too large", str(error), field=error.field)

@@ -66,7 +66,7 @@ class Worker(ABC):
         """
         deadline = time.monotonic() + within
         before = self.problem
-        for delay in _delays():
+        for delay in delays():
             try:
                 result = action()
             except self.transient as error:
@@ -95,20 +95,21 @@ class Worker(ABC):
             self.problem = "stopped"
 
     def _sessions(self) -> None:
-        delays = _delays()
+        waits = delays()
         while not self.stopping.is_set():
             try:
                 self.session()
             except (*self.outages, *self.transient) as error:
                 if self.problem is None:  # it worked for a while: begin with short delays again
-                    delays = _delays()
+                    waits = delays()
                 self.problem = repr(error)
-                delay = next(delays)
+                delay = next(waits)
                 log.warning("Connecting again in %.1f s", delay, extra={"reason": self.problem})
                 self.stopping.wait(delay)
 
 
-def _delays() -> Iterator[float]:
+def delays() -> Iterator[float]:
+    """Yield the seconds to wait before each further try, without end."""
     delay = FIRST_DELAY
     while True:
         yield delay

@@ -58,6 +58,10 @@ class Service:
     def start(self, status: int = 200) -> None:
         """Start the process and wait until it answers that it is healthy, or that it is not."""
         self.launch()
+        self.answers(status)
+
+    def answers(self, status: int = 200) -> None:
+        """Wait until it answers that it is healthy, or that it is not."""
         until(lambda: self.status() == status, f"health {status} ({self._log.read_text()})")
 
     def ended(self) -> int:
@@ -89,11 +93,16 @@ class Service:
         answer = HTTP.request("GET", f"http://127.0.0.1:{self.port}{path}")
         return answer.status, answer.json()
 
-    def post(self, content: Any, key: str = "") -> tuple[int, Any]:
+    @property
+    def address(self) -> str:
+        """Where it answers over HTTP."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def post(self, content: Any, key: str = "", path: str = "/order") -> tuple[int, Any]:
         """Order something, as content or as bytes, under a key if one is given; return status and content."""
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         headers = {"Idempotency-Key": key} if key else {}
-        answer = HTTP.request("POST", f"http://127.0.0.1:{self.port}/order", body=body, headers=headers)
+        answer = HTTP.request("POST", f"{self.address}{path}", body=body, headers=headers)
         return answer.status, answer.json()
 
     def status(self, path: str = "/health") -> int:

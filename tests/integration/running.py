@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from atleastonce import watchdog
+
+GONE_WITHIN = 10.0  # seconds: the promise of the design
 PROGRAM = (sys.executable, "-m", "atleastonce")
 
 
@@ -58,3 +61,31 @@ def end(process: subprocess.Popen[str], number: signal.Signals) -> float:
     process.stdout.read()
     process.wait(10)
     return time.monotonic() - began
+
+
+def containers(token: str) -> list[str]:
+    """Return the containers of a run; none where there is no engine."""
+    listed = subprocess.run(
+        ["docker", "ps", "-aq", "--filter", f"label=atleastonce.run={token}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return listed.stdout.split()
+
+
+def left_of(token: str, folder: Path) -> list[str]:
+    """Return what is left of a run that keeps its temporary files in a folder."""
+    return [
+        *watchdog.processes(token).values(),
+        *containers(token),
+        *([str(folder)] if folder.exists() else []),
+    ]
+
+
+def await_nothing_left(token: str, folder: Path) -> None:
+    """Wait until nothing is left of a run; fail where that takes longer than promised."""
+    deadline = time.monotonic() + GONE_WITHIN
+    while left := left_of(token, folder):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)

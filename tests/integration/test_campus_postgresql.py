@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from campus import Queues, Service, order, until
+from rest_chain import started
 
 from atleastonce.brokers import Broker
 from campus_food.database import TRANSIENT, Database
@@ -22,6 +23,7 @@ from campus_food.messages import RESERVED, OrderPlaced, OrderRequest, Outcome
 from campus_food.notifications import Notifications
 from campus_food.orders import Orders
 from campus_food.rabbitmq import topology
+from campus_food.rest.reservations import Reservations
 from campus_food.settings import Settings
 from campus_food.store import Store
 
@@ -237,3 +239,29 @@ def test_a_chain_of_two_inventories(rabbitmq: Broker, url: str, server: PostgreS
         assert first.stock("burger") == second.stock("burger") == 60
         assert [first.stop(), second.stop()] == [0, 0]
         assert queues.depth(topology.INVENTORY_DEAD) == 0
+
+
+def test_a_release_and_its_reservation_at_once(opened: Callable[..., Any]) -> None:
+    """Whichever is first, in the end nothing is held, and every piece is there."""
+    stores = [opened(Reservations) for _ in range(2)]
+    orders = [OrderPlaced(f"m{n}", f"o{n}", "u1", {"burger": 1, "fries": 1}) for n in range(20)]
+    with ThreadPoolExecutor(8) as threads:
+        taking = [threads.submit(stores[0].take, each, counted=False) for each in orders]
+        releasing = [threads.submit(stores[1].release, each) for each in orders]
+        assert {each.result().status for each in taking} <= {"reserved", "released"}
+        assert {each.result().status for each in releasing} == {"released"}
+    assert stores[0].stock() == STOCK
+    assert [stores[0].seen(each.message_id) for each in orders] == [1] * 20
+
+
+def test_the_synchronous_chain_in_one_database(url: str, tmp_path: Path) -> None:
+    """Three services, one key, one order each; a failed one is released."""
+    with started(tmp_path, DATABASE_URL=url, OPENING_STOCK="burger=20") as services:
+        asked = {"user_id": "u1", "items": {"burger": 1}}
+        with ThreadPoolExecutor(4) as threads:
+            posts = [threads.submit(services.order.post, asked, f"k{n % 5}") for n in range(20)]
+            assert {post.result()[0] for post in posts} == {200}
+        assert services.order.post(asked, "k9", "/order?fail_times=2&notification_fail=500")[0] == 502
+        assert services.attempts("k9") == (3, 1)
+        until(lambda: "released" in services.status("u1"), "released")
+        assert (services.inventory.stock("burger"), services.told("u1")) == (15, 5)

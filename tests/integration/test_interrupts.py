@@ -1,38 +1,13 @@
 """Nothing that `verify` starts outlives it: after Ctrl-C, SIGTERM and SIGKILL, at any moment."""
 
 import signal
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
-from running import end, read_until, running
-
-from atleastonce import watchdog
+from running import await_nothing_left, end, left_of, read_until, running
 
 ROOT = Path(__file__).parents[2]
 MOMENTS = ("asked for", "is ready", "clean runs", "schedules:")
-GONE_WITHIN = 10.0
-
-
-def containers(token: str) -> list[str]:
-    """Return the containers of a run; none where there is no engine."""
-    listed = subprocess.run(
-        ["docker", "ps", "-aq", "--filter", f"label=atleastonce.run={token}"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return listed.stdout.split()
-
-
-def left_of(token: str, folder: Path) -> list[str]:
-    """Return what is left of a run that keeps its temporary files in a folder."""
-    return [
-        *watchdog.processes(token).values(),
-        *containers(token),
-        *([str(folder)] if folder.exists() else []),
-    ]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
@@ -49,10 +24,7 @@ def test_nothing_is_left_after(tmp_path, atleastonce_provider, moment, number):
         token = folder.name.removeprefix("atleastonce-")
         assert left_of(token, folder)
         end(process, number)
-        deadline = time.monotonic() + GONE_WITHIN
-        while left := left_of(token, folder):
-            assert time.monotonic() < deadline, left
-            time.sleep(0.05)
+        await_nothing_left(token, folder)
 
 
 def test_ctrl_c_says_so_and_exits_with_130(tmp_path):

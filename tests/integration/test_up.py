@@ -18,11 +18,12 @@ from rich.console import Console
 from running import PROGRAM, called, read_until
 from test_interrupts import GONE_WITHIN, left_of
 
+from atleastonce.commands.up import contract
 from atleastonce.commands.up_desk import Desk
 from atleastonce.commands.up_input import lines
 from atleastonce.commands.up_lines import depths
 from atleastonce.commands.up_queues import DEAD, ORDERS, Queues
-from atleastonce.commands.up_services import Services, contract
+from atleastonce.commands.up_services import Services
 from atleastonce.commands.walkthrough import Walk
 from atleastonce.transports.rabbitmq import Management
 
@@ -46,11 +47,11 @@ CAME_OUT = [
 
 
 @contextlib.contextmanager
-def playing(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start `up` with a pipe to type into, and wait until it can be played with."""
+def playing(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """Start `up`, with native brokers unless other words are given, and a pipe to type into."""
     (folder / "tmp").mkdir()
     process = subprocess.Popen(
-        [*PROGRAM, "up", "--provider", "native"],
+        [*PROGRAM, "up", *(words or ("--provider", "native"))],
         cwd=folder,
         env={**os.environ, "TMPDIR": str(folder / "tmp")},
         stdin=subprocess.PIPE,
@@ -109,8 +110,9 @@ def test_a_walk_that_is_not_as_expected_ends_there(rabbitmq, atleastonce_lifetim
     monkeypatch.setenv("OPENING_STOCK", "burger=0,fries=9")
     management, host = Management(rabbitmq.management_url), "a-walk"
     management.create_vhost(host, "guest")
-    url, printed = f"{rabbitmq.url}/{host}", io.StringIO()
-    with Services(contract(), url, atleastonce_lifetime) as services:
+    url, printed, chain = f"{rabbitmq.url}/{host}", io.StringIO(), contract()
+    values = {"amqp_url": url, "queue_type": chain.broker.queue_type}
+    with Services(chain.all_services, values, atleastonce_lifetime) as services:
         services.start(*services.names)
         assert not Walk(services, Queues(url), Console(file=printed, width=120), within=1).carry_out()
     management.delete_vhost(host)

@@ -1,4 +1,4 @@
-"""Benchmarks run on native brokers, and leave their figures in a table under tests/results."""
+"""Benchmarks run on native brokers, and leave their figures as JSON, and in a table, under tests/results."""
 
 import json
 from pathlib import Path
@@ -14,13 +14,29 @@ def atleastonce_provider() -> str:
     return "native"
 
 
+@pytest.fixture(scope="session")
+def table():
+    """Give a list to put rows into: benchmark, figure, value; written as a table when all is over."""
+    rows: list[tuple[str, str, float]] = []
+    yield rows
+    head = "| benchmark | figure | value |\n| --- | --- | ---: |\n"
+    lines = (f"| {test} | {name} | {value:.4g} |\n" for test, name, value in rows)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "benchmarks.md").write_text(head + "".join(lines), "utf-8")
+
+
 @pytest.fixture
-def figures(request):
-    """Give a dict to put figures into; they are shown and kept when the benchmark is over."""
+def figures(request, table):
+    """Give a dict to put figures into; they are shown and kept, with those of the rounds, when it is over."""
     found: dict[str, float] = {}
     yield found
+    name = request.node.name
+    request.getfixturevalue("benchmark").extra_info.update(found)
+    rounds = request.getfixturevalue("benchmark").stats.stats
+    kept = {"figures": found, "seconds of each round": rounds.data}
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{request.node.name}.json").write_text(json.dumps(found, indent=1) + "\n")
+    (RESULTS / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+    table.extend((name, figure, value) for figure, value in found.items())
     reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    for name, value in found.items():
-        reporter.write_line(f"{name}: {value:.3g}")
+    for figure, value in found.items():
+        reporter.write_line(f"{figure}: {value:.3g}")

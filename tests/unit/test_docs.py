@@ -18,8 +18,21 @@ from atleastonce.durations import Duration
 from atleastonce.errors import ContractError
 from atleastonce.exploration import EXPLORERS
 from atleastonce.faults import FAULTS
+from atleastonce.latency.findings import found
+from atleastonce.latency.grammar import MEASURES, Known, parse_claim
+from atleastonce.latency.samples import Measured, read
+from atleastonce.latency.scenario import Latency
+from atleastonce.latency.scenario_file import ATTEMPTS, REQUEST, SERVICE
+from atleastonce.latency.scenario_file import load as load_scenarios
+from atleastonce.latency.scenario_file import parse as parse_scenarios
 from atleastonce.promises import PROMISES
+from atleastonce.report import latency_folder, latency_markdown
+from atleastonce.report.latency_drawing import alone
 from atleastonce.scope import refuse
+from campus_food.rest import faults
+from campus_food.rest.order import ordering_from
+from campus_food.rest.web import TO_INVENTORY, TO_NOTIFICATION
+from latencies import ORIGINAL
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -30,12 +43,14 @@ PAGES = sorted(
 )
 CONTRACT_PAGE = (ROOT / "docs/contract.md").read_text("utf-8")
 HOW_IT_WORKS = (ROOT / "docs/how-it-works.md").read_text("utf-8")
+LATENCY_PAGE = (ROOT / "docs/latency.md").read_text("utf-8")
 BROKERS_PAGE = (ROOT / "docs/brokers.md").read_text("utf-8")
 
 KEYS = re.compile(
     r"^\| `(?P<key>[\w.]+)` \| (?P<default>[^|]*) \| (?P<today>works|refused|not used) \| [^|]+ \|$",
     re.MULTILINE,
 )
+LATENCY_KEYS = re.compile(r"^\| `(?P<key>[\w.]+)` \| (?P<default>[^|]*) \| [^|]+ \|$", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)(?P<target>[^)#\s]*)(?:#(?P<heading>[^)\s]*))?\)")
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -102,7 +117,7 @@ def keys(table: type[msgspec.Struct], at: str = "") -> Iterator[tuple[str, str]]
         default = field.default if made is msgspec.NODEFAULT else made()
         path, inner = at + field.encode_name, table_in(field.type)
         named = get_origin(field.type) is dict
-        plain = inner is None or named or get_origin(field.type) is tuple or path == "replay"
+        plain = inner is None or named or get_origin(field.type) is tuple or path in ("replay", "request")
         if plain:
             yield path, shown(default)
         if inner is not None and not (named and inner is Service):
@@ -200,3 +215,64 @@ def test_python_that_is_shown_is_python(page: Path) -> None:
     """It compiles; whether it works is the business of other tests."""
     for text in blocks(page, "python"):
         ast.parse(text)
+
+
+def test_settings_of_the_chain_over_http_are_listed() -> None:
+    """With the defaults that a service has where nothing is set."""
+    page = (ROOT / "docs/rest.md").read_text("utf-8")
+    ordering = ordering_from({})
+    defaults = {
+        "RETRIES": ordering.attempts - 1,
+        "BACKOFF": ordering.backoff,
+        "JITTER": f"{ordering.jitter:g}",
+        "ATTEMPT_TIMEOUT": f"{ordering.within:g}",
+        "INVENTORY_URL": ordering.inventory,
+        "NOTIFICATION_URL": ordering.notification,
+    }
+    for name, default in defaults.items():
+        assert f"| `{name}` | order | `{default}` |" in page
+    for name in faults.NAMES:
+        assert f"| `{name}` | `{TO_INVENTORY}{name}` | `{TO_NOTIFICATION}{name}` |" in page
+
+
+def test_every_key_of_a_scenario_file_is_on_the_page_with_its_default() -> None:
+    """And no key that there is not."""
+    documented = {match["key"]: match["default"] for match in LATENCY_KEYS.finditer(LATENCY_PAGE)}
+    assert documented == dict(keys(Latency))
+
+
+def test_every_measure_is_on_the_page() -> None:
+    """And every placeholder, with the texts that it may stand in."""
+    for measure in MEASURES:
+        assert f"`baseline.{measure}`" in LATENCY_PAGE
+    for where, known in (("services.NAME.*", SERVICE), ("services.NAME.attempts", ATTEMPTS)):
+        assert f"| `{where}` | {_placeholders(known)} |" in LATENCY_PAGE
+    assert f"| `request.*`, `scenarios.NAME.*` | {_placeholders(REQUEST)} |" in LATENCY_PAGE
+
+
+def _placeholders(known: tuple[str, ...]) -> str:
+    return " ".join(f"`{{{name}NAME}}`" if name.endswith(":") else f"`{{{name}}}`" for name in known)
+
+
+def test_claims_that_are_shown_are_claims() -> None:
+    """The file on the page is one, and what the table of claims names can be written."""
+    (text,) = blocks(ROOT / "docs/latency.md", "toml")
+    shown = parse_scenarios(text)
+    for claim in shown.claims.values():
+        parse_claim(claim, Known(tuple(shown.scenarios), tuple(shown.services)))
+    table = LATENCY_PAGE.partition("| in a claim |")[2].partition("\n\n")[0]
+    for cell in re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE):
+        for part in re.findall(r"`([^`]+)`", cell):
+            parse_claim(f"{part} + baseline.max > 1", Known(("baseline", "failure"), ("inventory",)))
+
+
+def test_the_page_on_the_original_report_is_generated() -> None:
+    """From its samples and its claims; `atleastonce latency --judge tests/data/original-latency.csv` writes it."""
+    file = load_scenarios(ROOT / "src/campus_food/scenarios/original_report.toml")
+    judged = found(file, Measured(read(ORIGINAL)), latency_markdown.judged_origin(ORIGINAL, file.path))
+    drawn = latency_folder.drawings(judged)
+    plots = {name: f"original-report-{name}.svg" for name in drawn}
+    page = ROOT / "docs/original-report.md"
+    assert page.read_text("utf-8") == latency_markdown.report(judged, plots)
+    for name, drawing in drawn.items():
+        assert (page.parent / plots[name]).read_text("utf-8") == alone(drawing)

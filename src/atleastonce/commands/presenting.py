@@ -55,11 +55,15 @@ class Presenter:
 def presenter(report: Path | None) -> Presenter:
     """Return a presenter for a folder that can be written; raise UsageError where it cannot."""
     began = datetime.now().astimezone()
-    chosen = report or folder.default_folder(began)
+    return Presenter(Console(highlight=False), made(report or folder.default_folder(began)), began)
+
+
+def made(chosen: Path) -> Path:
+    """Make the folder of a report, and return it; raise UsageError where it cannot be made."""
     try:
         chosen.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise UsageError(
             f"cannot write the report into {chosen}: {exc.strerror}; name another folder with --report"
         ) from exc
-    return Presenter(Console(highlight=False), chosen, began)
+    return chosen

@@ -1,15 +1,14 @@
 """What every command that judges does around the judging: a lifetime, brokers, and an end on Ctrl-C."""
 
 import contextlib
-import signal
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from atleastonce.brokers import Broker, Kind, ProviderName, open_broker, open_brokers
 from atleastonce.brokers.broker import Say
+from atleastonce.commands.interruption import terminable
 from atleastonce.contract import ContractFile
 from atleastonce.lane import Site
 from atleastonce.lifetimes import Lifetime
@@ -48,7 +47,7 @@ def session(kinds: Sequence[Kind], source: Source, say: Say) -> Iterator[Session
     Raises BrokerUnavailable, BrokerError or UsageError.
     """
     stop = threading.Event()
-    with _terminable(stop), Lifetime() as lifetime, _brokers(kinds, source, lifetime, say) as brokers:
+    with terminable(stop), Lifetime() as lifetime, _brokers(kinds, source, lifetime, say) as brokers:
         try:
             yield Session(lifetime, brokers, stop)
         finally:
@@ -59,6 +58,9 @@ def session(kinds: Sequence[Kind], source: Source, say: Say) -> Iterator[Session
 def _brokers(
     kinds: Sequence[Kind], source: Source, lifetime: Lifetime, say: Say
 ) -> Iterator[dict[Kind, Broker]]:
+    if not kinds:
+        yield {}
+        return
     if len(kinds) > 1:
         with open_brokers(kinds, lifetime, provider=source.provider, say=say) as brokers:
             yield brokers
@@ -74,21 +76,3 @@ def _brokers(
     )
     with opened as broker:
         yield {kind: broker}
-
-
-@contextlib.contextmanager
-def _terminable(stop: threading.Event) -> Iterator[None]:
-    """Let SIGTERM end the run as Ctrl-C does; outside the main thread signals are somebody else's business."""
-
-    def terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - as signals call it
-        stop.set()
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -1,65 +1,74 @@
-"""``atleastonce up``: RabbitMQ and the reference services, to play with by hand or to be walked through."""
+"""``atleastonce up``: the reference services, to play with by hand or to be walked through."""
 
-import click
+from importlib import resources
+
 from rich.console import Console
 
 from atleastonce.brokers import ProviderName
-from atleastonce.commands import reference, up_lines
+from atleastonce.commands import reference, up_lines, up_rest, up_rest_walk
 from atleastonce.commands.session import Session, Source, session
-from atleastonce.commands.up_desk import COMMANDS, Desk
-from atleastonce.commands.up_input import interactive, lines
+from atleastonce.commands.up_desk import Desk
+from atleastonce.commands.up_keyboard import Keyboard, play
 from atleastonce.commands.up_queues import VIRTUAL_HOST, Queues
-from atleastonce.commands.up_services import Services, contract
+from atleastonce.commands.up_services import Services
 from atleastonce.commands.walkthrough import Walk
+from atleastonce.contract import Contract
+from atleastonce.contract_file import parse
 
 _AS_IT_SHOULD_BE, _NOT_SO = 0, 1
 
 
-def run(*, provider: ProviderName, walk: bool) -> int:
+def contract() -> Contract:
+    """Read the contract of the whole ordering system, which says how each service is started."""
+    found = resources.files("campus_food").joinpath("contracts", "campus.toml")
+    return parse(found.read_text("utf-8"))
+
+
+def run(*, provider: ProviderName, walk: bool, rest: bool) -> int:
     """Start everything; walk through it, or let the user play until Ctrl-C or `quit`; return the exit code."""
     reference.need("up")
     console = Console(highlight=False)
+    return _rest(console, walk=walk) if rest else _rabbitmq(console, provider, walk=walk)
+
+
+def _rest(console: Console, *, walk: bool) -> int:
+    with (
+        session([], Source(), lambda line: _print(console, line, "dim")) as running,
+        Services(up_rest.SERVICES, {}, running.lifetime) as services,
+    ):
+        _print(console, f"starting {', '.join(services.names)}", "dim")
+        services.start(*services.names)
+        if walk:
+            return _AS_IT_SHOULD_BE if up_rest_walk.RestWalk(services, console).carry_out() else _NOT_SO
+        desk = up_rest.desk(services, lambda text: _print(console, text))
+        _play(desk, running, up_rest.addresses(services), up_rest.walk_through(services))
+        _print(console, "ending everything that was started", "dim")
+    return _AS_IT_SHOULD_BE
+
+
+def _rabbitmq(console: Console, provider: ProviderName, *, walk: bool) -> int:
     with session(["rabbitmq"], Source(provider), lambda line: _print(console, line, "dim")) as running:
         broker = running.brokers["rabbitmq"]
         amqp_url = f"{broker.url}/{VIRTUAL_HOST}"
-        with Services(contract(), amqp_url, running.lifetime) as services:
+        chain = contract()
+        values = {"amqp_url": amqp_url, "queue_type": chain.broker.queue_type}
+        with Services(chain.all_services, values, running.lifetime) as services:
             _print(console, f"starting {', '.join(services.names)}", "dim")
             services.start(*services.names)
             queues = Queues(amqp_url)
             if walk:
                 return _AS_IT_SHOULD_BE if Walk(services, queues, console).carry_out() else _NOT_SO
             desk = Desk(services, queues, broker, lambda text: _print(console, text))
-            try:
-                _play(desk, running)
-            except KeyboardInterrupt:  # the usual way to leave, and no failure
-                console.print()
+            _play(desk, running, up_lines.addresses(services, broker), up_lines.walk_through(services))
             _print(console, "ending everything that was started", "dim")
     return _AS_IT_SHOULD_BE
 
 
-def _play(desk: Desk, running: Session) -> None:
-    """Print what there is to do, then carry out what is typed."""
-    desk.say(f"\n{up_lines.addresses(desk.services, desk.broker)}\n")
-    desk.say("Copy what follows a $ into another terminal, and type what follows a > here:\n")
-    desk.say(up_lines.walk_through(desk.services))
-    desk.say(f"\nTo be typed here: {', '.join(COMMANDS)}. Ctrl-C ends everything that was started.")
-    _prompt()
-    for line in lines(running.stop):
-        if line is not None:
-            desk.obey(line)
-        fallen = desk.services.fallen()
-        for name, how in fallen.items():
-            desk.say(f"\n{name} is gone: {how}\n`start {name}` starts it again")
-        if not desk.open:
-            return
-        if line is not None or fallen:
-            _prompt()
-    desk.say("")  # Ctrl-D leaves the cursor behind the prompt
-
-
-def _prompt() -> None:
-    if interactive():
-        click.echo("> ", nl=False)
+def _play(desk: Keyboard, running: Session, addresses: str, walk_through: str) -> None:
+    try:
+        play(desk, running.stop, addresses, walk_through)
+    except KeyboardInterrupt:  # the usual way to leave, and no failure
+        desk.say("")
 
 
 def _print(console: Console, text: str, style: str | None = None) -> None:

@@ -1,67 +1,23 @@
 """Carries out what is typed while the reference services run."""
 
 import uuid
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping
 
 from atleastonce.brokers import Broker
 from atleastonce.brokers.broker import Say
 from atleastonce.commands import up_lines
+from atleastonce.commands.up_keyboard import QUIT, START, STOP, Keyboard, Typed, typed
 from atleastonce.commands.up_queues import ORDERS, POISON, QUEUES, Queues, order_placed
 from atleastonce.commands.up_services import Services
-from atleastonce.conversion import near
-from atleastonce.errors import AtLeastOnceError
 
 
-class Typed(NamedTuple):
-    """A command: how it is written, what it does, and how."""
-
-    words: str
-    meaning: str
-    carry_out: Callable[["Desk", str], None]
-
-    @property
-    def takes_service(self) -> bool:
-        """Whether the name of a service follows."""
-        return "SERVICE" in self.words
-
-
-class Desk:
-    """One command at a time; whatever goes wrong is told and changes nothing else."""
+class Desk(Keyboard):
+    """What can be typed while the services run on RabbitMQ."""
 
     def __init__(self, services: Services, queues: Queues, broker: Broker, say: Say) -> None:
-        self.services = services
+        super().__init__(services, say, COMMANDS)
         self.queues = queues
         self.broker = broker
-        self.say = say
-        self.open = True
-
-    def obey(self, line: str) -> None:
-        """Carry out one line; `open` is False afterwards where it was the last."""
-        name, *rest = line.split() or [""]
-        if not name:
-            return
-        if name not in COMMANDS:
-            self.say(f"there is no command {name!r}{near(name, COMMANDS)}")
-            return
-        command = COMMANDS[name]
-        if len(rest) != command.takes_service:
-            self.say(f"{name!r} is written: {command.words}; services: {', '.join(self.services.names)}")
-            return
-        try:
-            command.carry_out(self, "".join(rest))
-        except AtLeastOnceError as exc:
-            self.say(str(exc))
-
-
-def _stop(desk: Desk, service: str) -> None:
-    desk.services.stop(service)
-    desk.say(f"{service} is stopped; `start {service}` starts it again")
-
-
-def _start(desk: Desk, service: str) -> None:
-    desk.services.start(service)
-    desk.say(f"{service} is ready at {desk.services.address(service)}")
 
 
 def _depth(desk: Desk, _: str) -> None:
@@ -89,22 +45,18 @@ def _lines(desk: Desk, _: str) -> None:
 
 
 def _help(desk: Desk, _: str) -> None:
-    desk.say(up_lines.typed([(command.words, command.meaning) for command in COMMANDS.values()]))
+    desk.say(typed(COMMANDS))
     desk.say("\nThree of them without this terminal:\n" + up_lines.by_curl(desk.broker))
 
 
-def _quit(desk: Desk, _: str) -> None:
-    desk.open = False
-
-
 COMMANDS: Mapping[str, Typed] = {
-    "stop": Typed("stop SERVICE", "stop order, inventory or notification; its data stay", _stop),
-    "start": Typed("start SERVICE", "start it again, where it was and with its data", _start),
+    "stop": STOP,
+    "start": START,
     "depth": Typed("depth", "count the messages that wait in each queue", _depth),
     "duplicate": Typed("duplicate", "publish an OrderPlaced twice, with one message_id", _duplicate),
     "poison": Typed("poison", "publish a message that is no JSON", _poison),
     "lines": Typed("lines", "print the addresses and the walk-through again", _lines),
     "help": Typed("help", "explain these commands, and the ways to do without them", _help),
-    "quit": Typed("quit", "end everything that was started, like Ctrl-C", _quit),
+    "quit": QUIT,
 }
 """Every command by its first word."""

@@ -9,7 +9,7 @@ from atleastonce.brokers.settings import RABBITMQ
 from atleastonce.commands.up_queues import DEAD, ORDERS, POISON, QUEUES, USER, VIRTUAL_HOST, order_placed
 from atleastonce.commands.up_services import Services
 
-_CURL = "curl -sS -w '\\n'"
+CURL = "curl -sS -w '\\n'"
 _CURL_WITH_STATUS = "curl -sS -w ' %{http_code}\\n'"
 _STALE = int(RABBITMQ["collect_statistics_interval"]) // 1000  # seconds
 _PUBLISHED_TWICE = "two-copies"
@@ -17,16 +17,16 @@ _PUBLISHED_TWICE = "two-copies"
 
 def addresses(services: Services, broker: Broker) -> str:
     """Say where the services and the broker are, and where the services write to."""
-    rows = [(name, services.address(name), f"log: {services.log(name)}") for name in services.names]
+    rows = places(services)
     base, login = _management(broker)
     rows.append(("RabbitMQ", base, f"management, {login.replace(':', ' / ')}; AMQP: {broker.url}"))
-    return "\n".join(f"  {name:<14}{address:<26}{more}" for name, address, more in rows)
+    return table(rows)
 
 
 def walk_through(services: Services) -> str:
     """Return the walk-through: lines with $ for another terminal, lines with > to be typed here."""
-    order, stock = _order(services.address("order")), f"$ {_CURL} {services.address('inventory')}/stock"
-    told = f"$ {_CURL} {services.address('notification')}/users/{USER}/notifications"
+    order, stock = _order(services.address("order")), f"$ {CURL} {services.address('inventory')}/stock"
+    told = f"$ {CURL} {services.address('notification')}/users/{USER}/notifications"
     steps = [
         (
             "Order: 200, the stock goes down, a notification is sent. Again with this key: the same order.",
@@ -53,10 +53,25 @@ def walk_through(services: Services) -> str:
             [f"$ {_order(services.address('order'), 'sushi')}", told, "> depth"],
         ),
     ]
+    return numbered(steps)
+
+
+def numbered(steps: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """Return steps, each a title and the lines to copy, one below the other."""
     return "\n\n".join(
         "\n".join([f"{number}. {title}", *(f"     {line}" for line in lines)])
         for number, (title, lines) in enumerate(steps, 1)
     )
+
+
+def places(services: Services) -> list[tuple[str, str, str]]:
+    """Say where the services are, and where they write to."""
+    return [(name, services.address(name), f"log: {services.log(name)}") for name in services.names]
+
+
+def table(rows: Sequence[tuple[str, str, str]]) -> str:
+    """Return names, addresses and more below each other."""
+    return "\n".join(f"  {name:<14}{address:<26}{more}" for name, address, more in rows)
 
 
 def by_curl(broker: Broker) -> str:
@@ -67,15 +82,10 @@ def by_curl(broker: Broker) -> str:
     lines = [
         f"duplicate  for n in 1 2; do {_publish(broker, twice, _PUBLISHED_TWICE)}; done",
         f"poison     {_publish(broker, POISON, 'poison')}",
-        f"depth      {_CURL} -u {login} '{queues}/{ORDERS}?columns=messages_ready'",
+        f"depth      {CURL} -u {login} '{queues}/{ORDERS}?columns=messages_ready'",
         f"           (counted every {_STALE} s only, and not at first; what is typed asks the queue itself)",
     ]
     return "\n".join(f"  {line}" for line in lines)
-
-
-def typed(commands: Sequence[tuple[str, str]]) -> str:
-    """Return the commands that can be typed, with what each does."""
-    return "\n".join(f"  {words:<16}{meaning}" for words, meaning in commands)
 
 
 def depths(found: Sequence[tuple[str, int]]) -> str:
@@ -99,7 +109,7 @@ def _publish(broker: Broker, payload: str, message_id: str) -> str:
         "payload_encoding": "string",
     }
     address = f"{base}/api/exchanges/{VIRTUAL_HOST}/amq.default/publish"
-    return f"{_CURL} -u {login} {address} -d '{json.dumps(content)}'"
+    return f"{CURL} -u {login} {address} -d '{json.dumps(content)}'"
 
 
 def _management(broker: Broker) -> tuple[str, str]:

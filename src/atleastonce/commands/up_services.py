@@ -1,8 +1,7 @@
-"""The reference services as processes: read from their contract, started and stopped by name."""
+"""Services as processes: started and stopped by name, each at an address of its own."""
 
 import time
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,8 +9,7 @@ from typing import Self
 from atleastonce import templates
 from atleastonce.brokers.broker import LOOPBACK
 from atleastonce.brokers.ports import free_ports
-from atleastonce.contract import Contract, Service
-from atleastonce.contract_file import parse
+from atleastonce.contract import Service
 from atleastonce.conversion import near
 from atleastonce.errors import ServiceError, UsageError
 from atleastonce.lifetimes import Lifetime
@@ -21,24 +19,20 @@ from atleastonce.subjects.process import ProcessSubject, own_environment
 _GLANCE = 0.05  # seconds between two looks
 
 
-def contract() -> Contract:
-    """Read the contract of the whole ordering system, which says how each service is started."""
-    found = resources.files("campus_food").joinpath("contracts", "campus.toml")
-    return parse(found.read_text("utf-8"))
-
-
 class Services:
-    """The services of a contract, side by side in one virtual host; those that still run are ended with the block.
+    """Some services side by side; those that still run are ended with the block.
 
-    An address stays with a service through stop and start, and so do its data.
+    An address stays with a service through stop and start, and so do its data. `values` are placeholders that mean
+    the same to all of them.
     """
 
-    def __init__(self, contract: Contract, amqp_url: str, lifetime: Lifetime) -> None:
-        self._services = contract.all_services
+    def __init__(
+        self, services: Mapping[str, Service], values: Mapping[str, str], lifetime: Lifetime
+    ) -> None:
+        self._services = services
         self._ports = dict(zip(self._services, free_ports(len(self._services)), strict=True))
         shared = {
-            "amqp_url": amqp_url,
-            "queue_type": contract.broker.queue_type,
+            **values,
             "instance": "1",
             **{f"http:{name}": self.address(name) for name in self._services},
         }
@@ -67,7 +61,7 @@ class Services:
 
     @property
     def names(self) -> Sequence[str]:
-        """The services, in the order of the contract."""
+        """The services, in the order in which they were given."""
         return tuple(self._services)
 
     def address(self, name: str) -> str:

@@ -33,13 +33,13 @@ def _table(verdicts: Sequence[Row]) -> str:
     for row in verdicts:
         verdict = f"{SYMBOLS[row.verdict]} **{row.verdict}**"
         cells = (row.service, row.broker, row.promise, verdict, row.kept, row.broken, row.unknown, row.reason)
-        lines.append("| " + " | ".join(_cell(str(cell)) for cell in cells) + " |")
+        lines.append("| " + " | ".join(cell(str(each)) for each in cells) + " |")
     return "\n".join(lines)
 
 
 def _unknowns(found: Sequence[Findings]) -> Iterator[str]:
     lines = [
-        f"- {findings.service}, {promise}: {_cell(why)} ({counted(times, 'time')})"
+        f"- {findings.service}, {promise}: {cell(why)} ({counted(times, 'time')})"
         for findings in found
         for promise, why, times in unexplained(findings)
     ]
@@ -50,7 +50,7 @@ def _unknowns(found: Sequence[Findings]) -> Iterator[str]:
 
 def _outages(findings: Findings) -> Iterator[str]:
     """Yield how the backlogs of a service drained, a line per curve."""
-    lines = [f"- `{said(curve)}`\\\n  {_cell(curve.schedule)}" for curve in steepest(findings)]
+    lines = [f"- `{said(curve)}`\\\n  {cell(curve.schedule)}" for curve in steepest(findings)]
     if lines:
         yield f"## What waited while {findings.service} was down, on {broker_name(findings.broker)}"
         yield "\n".join(lines)
@@ -63,7 +63,7 @@ def _about(findings: Findings) -> str:
     return "\n".join((title, "", f"- {ran}", *(f"- {name}: `{value}`" for name, value in known.items())))
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Return text that neither ends a table's cell nor turns into markup."""
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from atleastonce.findings import Counterexample, Curve, Findings
 from atleastonce.promises import PROMISES
@@ -15,6 +15,9 @@ from atleastonce.report.telling import of_counterexample
 from atleastonce.report.wording import broker_name, queue_name
 from atleastonce.verdict import Outcome
 
+if TYPE_CHECKING:
+    import jinja2
+
 _SENTENCES: dict[Outcome, str] = {
     "kept": "Every promise was kept.",
     "broken": "A promise is broken.",
@@ -24,25 +27,33 @@ _SENTENCES: dict[Outcome, str] = {
 
 def page(found: Sequence[Findings], rules: Mapping[str, str], when: datetime, home: str) -> str:
     """Return ``report.html``; `rules` says why each fault is allowed, `home` is the report's folder."""
+    outcome = overall(found)
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            outcome=outcome,
+            sentence=_SENTENCES[outcome],
+            symbols=SYMBOLS,
+            when=when.strftime("%Y-%m-%d %H:%M:%S"),
+            groups=[_group(findings, verdicts) for findings, verdicts in grouped(found)],
+            counterexamples=[
+                _told(f"{home}/{folder}", folder, each, rules) for folder, _, each in numbered(found)
+            ],
+        )
+    )
+
+
+def environment() -> "jinja2.Environment":
+    """Return what renders the templates beside this module: everything that is put in is escaped."""
     import jinja2  # noqa: PLC0415 - only a run that ends in a report needs it
 
-    environment = jinja2.Environment(
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("atleastonce", "report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-    )
-    outcome = overall(found)
-    return environment.get_template("page.html.j2").render(
-        outcome=outcome,
-        sentence=_SENTENCES[outcome],
-        symbols=SYMBOLS,
-        when=when.strftime("%Y-%m-%d %H:%M:%S"),
-        groups=[_group(findings, verdicts) for findings, verdicts in grouped(found)],
-        counterexamples=[
-            _told(f"{home}/{folder}", folder, each, rules) for folder, _, each in numbered(found)
-        ],
     )
 
 

@@ -1,0 +1,1 @@
+"""Campus food ordering over HTTP: three services, each waiting for the next."""
