@@ -26,10 +26,13 @@ ANSWERS = {"baseline": 200, "delay_2s": 200, "failure": 502, "flaky": 200}
 
 
 @contextmanager
-def stands(path: Path) -> Iterator[tuple[Latency, Fleet]]:
+def stands(path: Path, client: str = "") -> Iterator[tuple[Latency, Fleet]]:
     """Start the services of a file, with nothing between them: a passage would be measured, too."""
     latency = load(path).latency
-    services = {name: msgspec.structs.replace(each, watch="") for name, each in latency.services.items()}
+    services = {
+        name: msgspec.structs.replace(each, watch="", command=each.command.replace("CLIENT", client))
+        for name, each in latency.services.items()
+    }
     latency = msgspec.structs.replace(latency, services=services)
     with Lifetime() as lifetime, standing(services, lifetime, path.parent) as fleet:
         yield latency, fleet
@@ -64,13 +67,14 @@ def test_scenario(benchmark, figures, scenario):
         ) * 1000
 
 
-def test_baseline_against_a_bare_chain(benchmark, figures):
+@pytest.mark.parametrize("client", ["httpx", "urllib3"])
+def test_baseline_against_a_bare_chain(benchmark, figures, client):
     """Pairs of runs, one right behind the other, so that a busy machine slows both."""
-    with stands(PART_A) as ours, stands(HERE / "bare_chain.toml") as bare:
+    with stands(PART_A) as ours, stands(HERE / "bare_chain.toml", client) as bare:
         for chain in (ours, bare):
             times(*chain, requests=100)
         pairs = [(times(*ours, requests=50), times(*bare, requests=50)) for _ in range(PAIRS)]
         benchmark.pedantic(times, args=ours, kwargs={"requests": 1}, rounds=50)
     figures["baseline: median, ms"] = median(one for one, _ in pairs) * 1000
-    figures["bare chain: median, ms"] = median(other for _, other in pairs) * 1000
-    figures["baseline / bare chain, median"] = median(one / other for one, other in pairs)
+    figures[f"bare chain, {client}: median, ms"] = median(other for _, other in pairs) * 1000
+    figures[f"baseline / bare chain, {client}, median"] = median(one / other for one, other in pairs)
