@@ -73,8 +73,17 @@ def workflows(session: nox.Session) -> None:
 
 
 @nox.session
+def selftest(session: nox.Session) -> None:
+    """Do the checks bite, and only where they should, on every provider and type of queue?"""
+    for provider in ("docker", "native"):
+        for queue_type in ("quorum", "classic"):
+            session.run("atleastonce", "selftest", "--provider", provider, "--queue-type", queue_type)
+
+
+@nox.session
 def full(session: nox.Session) -> None:
     """Does it hold for long? Everything, with each walk and each replay made several times in a row."""
-    for name in ("lint", "typing", "unit", "property", "perf"):
+    for name in ("lint", "typing", "unit", "perf", "selftest"):
         session.notify(name)
-    session.notify("integration", posargs=["--thorough", *session.posargs])
+    for name in ("property", "integration"):
+        session.notify(name, posargs=["--thorough", *session.posargs])
