@@ -105,7 +105,7 @@ def _arrow(step: Step, lanes: _Lanes, y: int) -> Iterator[str]:
     back = -1 if end < start else 1
     # In the middle of a long arrow there is a lane in the way.
     middle = (start + end) // 2 if abs(end - start) < _LONG else _BESIDE
-    kind = "again" if step.kind == "again" else step.source
+    kind = "again" if step.kind == "again" else step.source.replace("callee", "service")
     yield f'<line class="arrow {kind}" x1="{start}" y1="{y + 22}" x2="{end - 8 * back}" y2="{y + 22}"/>'
     yield f'<path class="tip {kind}" d="M{end} {y + 22}l{-11 * back} -5v10z"/>'
     yield _text(middle, y + 15, f"{step.verb} {step.what}", "label", _fits(step, lanes))

@@ -152,7 +152,7 @@ def _asked_again(history: History, verdict: Verdict, promised: Mapping[str, Any]
         if len(each.attempts) > attempts:
             yield each.attempts[attempts].event, f"{ordinal(attempts + 1)} attempt, {attempts} promised"
         elif each.attempts[-1].refused and len(each.attempts) < attempts:
-            yield each.attempts[-1].event, f"not tried again, {attempts} attempts promised"
+            yield each.attempts[-1].event, f"the last, {attempts} promised"
         for number, (earlier, later) in enumerate(pairwise(each.attempts)):
             if earlier.end is None or not gaps:
                 continue
@@ -168,7 +168,7 @@ def _once(history: History, verdict: Verdict) -> Iterator[Mark]:
         arrived = [attempt.event for attempt in each.attempts if attempt.event.ok]
         for event in arrived[1:]:
             key = "another" if event.note != arrived[0].note else "the same"
-            yield event, f"done again, under {key} key"
+            yield event, f"again, under {key} key"
 
 
 def _series(history: History, verdict: Verdict) -> Iterator[Series]:
