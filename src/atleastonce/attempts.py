@@ -1,6 +1,6 @@
 """What services asked each other over HTTP: attempts, and the series that they make."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from atleastonce.history import Event
@@ -24,6 +24,12 @@ class Attempt:
     def failed(self) -> bool:
         """Whether it may be followed by another one: it was answered with an error, or not at all."""
         return _is_failure(self.status)
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """Digests of its idempotency key (``key``) and of its ``body``, as far as it has them."""
+        found = (each.partition(" ") for each in self.event.note.split(", ") if each)
+        return {what: digest for what, _, digest in found}
 
     @property
     def refused(self) -> bool:
@@ -62,7 +68,13 @@ class Series:
     @property
     def keys(self) -> int:
         """How many idempotency keys its attempts carried."""
-        return len({attempt.event.note for attempt in self.attempts if attempt.event.note})
+        return len({attempt.marks["key"] for attempt in self.attempts if "key" in attempt.marks})
+
+    @property
+    def alike(self) -> bool:
+        """Whether its attempts are the same thing again, by their key or body: one path may serve many things."""
+        marks = [attempt.marks for attempt in self.attempts]
+        return any(len({each.get(what, "") for each in marks}) == 1 for what in ("body", *_shared(marks)))
 
     @property
     def reached(self) -> int:
@@ -92,6 +104,10 @@ def series(events: Sequence[Event]) -> tuple[Series, ...]:
             if _closed(each, event):
                 running.remove(each)
     return tuple(found)
+
+
+def _shared(marks: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+    return ("key",) if all("key" in each for each in marks) else ()
 
 
 def _attempts(events: Iterable[Event]) -> Iterator[Attempt]:

@@ -28,9 +28,9 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     Protocol events (CONTRACT): ``deliver publish confirm ack nack reject return consume`` on RabbitMQ,
     ``fetch produce confirm commit join end-txn`` on Kafka, and ``response``, the broker's answer to the
-    request named in `of`. Over HTTP, between two services: ``request`` (`queue` is method and path, `note` a
-    digest of its idempotency key; not `ok`: the relay did not pass it on) and the ``response`` to it (`size` is
-    the status; 503 to a request that is not `ok` is the relay's own). The relay adds ``open`` and ``closed`` (a
+    request named in `of`. Over HTTP, between two services: ``request`` (`queue` is method and path, `note` digests
+    of its idempotency key and body; not `ok`: the relay did not pass it on) and the ``response`` to it (`size`
+    is the status; 503 to a request that is not `ok` is the relay's own). The relay adds ``open`` and ``closed`` (a
     link, or one channel of it), ``unreached`` (nobody took the connection), ``delays`` (a queue that the subject
     declared to keep messages for a while) and ``expires`` (one whose messages live for `size` milliseconds).
 

@@ -84,3 +84,21 @@ def test_series_knows_what_arrived_under_how_many_keys() -> None:
         True,
         False,
     )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "alike"),
+    [
+        ("key a, body b", "key a, body c", True),
+        ("key a, body b", "key c, body b", True),
+        ("body b", "body b", True),
+        ("", "", True),
+        ("key a, body b", "key c, body d", False),
+        ("body b", "body c", False),
+        ("key a, body b", "body c", False),
+    ],
+)
+def test_attempts_are_alike_by_key_or_body(first: str, second: str, alike: bool) -> None:
+    """Where neither is the same, one path may serve two things."""
+    (only,) = series(tuple(events(f"request m1 *shop ^depot! {first}; request m1 *shop ^depot! {second}")))
+    assert only.alike is alike

@@ -11,6 +11,10 @@ from histories import history, seen
 PROMISE = "backs-off"
 DECLARED = {"attempts": 3, "schedule": [0.1, 1.0], "jitter": 0.1, "tolerance": 0.05, "calls": ["depot"]}
 REFUSED = "request m1 *shop ^depot{}! ; response m1 *shop ^depot =503"
+UNLIKE = (
+    "request m1 *shop ^depot! key a, body b; response m1 *shop ^depot =503; "
+    "request m1 *shop ^depot: key c, body d; response m1 *shop ^depot =200; quiet"
+)
 GIVEN_UP = "asked m1#1 =502; declined m1#1 =502; quiet"
 
 
@@ -112,9 +116,13 @@ def test_gap_that_is_too_long_is_broken_where_the_canary_was_in_time() -> None:
             "request m1 *shop ^depot; response m1 *shop ^depot =200; quiet",
             "no service asked another one again",
         ),
+        (
+            UNLIKE,
+            "what was asked for again may be something else, by its key and its body",
+        ),
         (f"{REFUSED.format('')}; kill *shop; start *shop; quiet", "shop ended meanwhile (kill)"),
     ],
-    ids=["another call", "no failure", "killed"],
+    ids=["another call", "no failure", "another thing", "killed"],
 )
 def test_no_occasion(happened: str, reason: str) -> None:
     """Nothing failed that is declared, or not every attempt is the service's own."""

@@ -128,9 +128,10 @@ def _asked(case: Case) -> list[_Tried]:
     declared = BacksOff(attempts=1, schedule=(), calls=tuple(case.option(PROMISE, "calls", ())))
     chained = [each for each in case.series if declared.covers(each.call)]
     failed = [each for each in chained if len(each.attempts) > 1 or each.attempts[-1].refused]
-    sure = [each for each in failed if not each.doubt]
+    sure = [each for each in failed if each.alike and not each.doubt]
     if not sure:
-        doubts = dict.fromkeys(each.doubt for each in failed)
+        unlike = "what was asked for again may be something else, by its key and its body"
+        doubts = dict.fromkeys(each.doubt or unlike for each in failed)
         raise Unjudgeable("; ".join(doubts) or "no service asked another one again", occasion=False)
     return [
         _Tried(

@@ -121,13 +121,15 @@ class HttpCodec:
         self._count += 1
         values = (value for name, value in request.headers if name != b"host")
         path = request.target.partition(b"?")[0]
+        marks = [f"key {_digest(value)}" for name, value in request.headers if name == _KEY]
+        marks += [f"body {_digest(bytes(reading.body))}"] if reading.body else []
         event = Event(
             event="request",
             side="subject",
             tag=self._count,
             message=self._names.message(request.target, *values, bytes(reading.body)),
             queue=b" ".join((request.method, path)).decode("ascii", "replace"),
-            note=", ".join(f"key {_digest(value)}" for name, value in request.headers if name == _KEY),
+            note=", ".join(marks),
         )
         exchange = _Exchange(request, event)
         self._open.append(exchange)

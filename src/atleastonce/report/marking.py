@@ -165,10 +165,10 @@ def _asked_again(history: History, verdict: Verdict, promised: Mapping[str, Any]
 def _once(history: History, verdict: Verdict) -> Iterator[Mark]:
     """Yield the requests between services that did again what was done."""
     for each in _series(history, verdict):
-        arrived = [attempt.event for attempt in each.attempts if attempt.event.ok]
-        for event in arrived[1:]:
-            key = "another" if event.note != arrived[0].note else "the same"
-            yield event, f"again, under {key} key"
+        first, *others = [attempt for attempt in each.attempts if attempt.event.ok] or [each.attempts[0]]
+        for other in others:
+            key = "the same" if other.marks.get("key") == first.marks.get("key") else "another"
+            yield other.event, f"again, under {key} key"
 
 
 def _series(history: History, verdict: Verdict) -> Iterator[Series]:
