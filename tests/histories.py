@@ -2,8 +2,9 @@
 
 ``published m1#1; deliver m1#1; ack m1#1; quiet`` is a whole history. The first word is the event; then
 come, in any order: a copy (``m1#1``) or a message (``m1``), ``@2`` for the link (``@2/5``: its channel),
-``>retry`` for a queue, ``*shop`` for a service, ``=8`` for a size or status, ``+0.5`` for the seconds since the
-event before, ``again`` for redelivered, ``auto`` for what settles itself. ``requeue`` is a nack that gives back.
+``>retry`` for a queue, ``*shop`` for a service, ``^depot`` for the one that it asks over HTTP, ``=8`` for a size
+or status, ``+0.5`` for the seconds since the event before, ``again`` for redelivered, ``auto`` for what
+settles itself. ``requeue`` is a nack that gives back.
 ``quiet! why`` did not succeed; what stands after ``!`` or ``:`` is the note. Each delivery and publication has a
 tag of its own. Messages whose name begins with ``p`` are poison.
 """
@@ -24,7 +25,7 @@ _SIDES = {
     "return": "broker",
     "response": "broker",
 }
-_SUBJECTS = {"ack", "nack", "reject", "publish", "produce", "commit", "consume"}
+_SUBJECTS = {"ack", "nack", "reject", "publish", "produce", "commit", "consume", "request"}
 _SETTLES = {"ack", "nack", "reject", "response"}
 _WORDS = re.compile(r"(?P<words>[^!:]*)(?P<mark>[!:]?)(?P<note>.*)")
 
@@ -141,6 +142,10 @@ def events(happened: str) -> Iterator[Event]:
         elif name in ("ack", "nack", "reject", "confirm"):
             of = "publish" if name == "confirm" else "deliver"
             fields["tag"] = given.get((of, fields.get("copy")), 0)
+        if "to" in fields and name in ("request", "response"):
+            asked = (fields["to"], fields.get("message"))
+            given[asked] = fields["tag"] = next(tags) if name == "request" else given.get(asked, 0)
+            fields |= {"settles": False, "of": "request" if name == "response" else ""}
         fields.setdefault("settles", name in _SETTLES and not fields.get("requeue", False))
         if name == "closed" and "/" not in text:
             fields["channel"] = 0
@@ -150,6 +155,7 @@ def events(happened: str) -> Iterator[Event]:
 _FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     ">": ("queue", str),
     "*": ("service", str),
+    "^": ("to", str),
     "=": ("size", int),
     "+": ("later", float),
 }

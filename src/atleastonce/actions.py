@@ -74,7 +74,8 @@ class Actor:
     def all_taken(self) -> bool:
         """Send again what got no answer, now and then; say whether nothing is left of it."""
         if self._pending and time.monotonic() - self._asked > _AGAIN_AFTER:
-            self._pending = [each for each in self._pending if self._lane.ask(each) is not None]
+            asked = (self._lane.ask(each) for each in self._pending)
+            self._pending = [each for each in asked if each is not None]
             self._asked = time.monotonic()
         return not self._pending
 
@@ -155,7 +156,7 @@ class Actor:
 
     def _supervise(self) -> None:
         for part in self._lane.parts:
-            if part.exited and not part.relay.refuses:
+            if part.exited and not part.isolated:
                 part.note("exit", note=part.subject.exit_words)
                 part.down = True
                 self._standing.note_exit(part.name)
@@ -172,20 +173,20 @@ class Actor:
 
     def _cut(self, service: str) -> bool:
         for part in self._lane.of(service):
-            part.relay.cut()
+            part.cut()
         return True
 
     def _isolate(self, service: str) -> bool:
         for part in self._lane.of(service):
             if (status := part.health()) is not None:
                 part.note("health", size=status)
-            part.note("isolated", size=part.relay.cut(refuse=True))
+            part.note("isolated", size=part.cut(refuse=True))
         self._await_health(service, healthy=False)
         return True
 
     def _mend(self, service: str) -> bool:
         for part in self._lane.of(service):
-            part.relay.mend()
+            part.mend()
             part.note("mended")
         self._supervise()
         self._await_health(service, healthy=True)

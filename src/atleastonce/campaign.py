@@ -18,7 +18,7 @@ from atleastonce.exploration import EXPLORERS
 from atleastonce.exploration.shrinking import shrink
 from atleastonce.findings import Counterexample, Findings, Judged, curves
 from atleastonce.history import History
-from atleastonce.lane import Site
+from atleastonce.layout import Site
 from atleastonce.schedule import Schedule, publish
 from atleastonce.verdict import tally
 from atleastonce.workshop import Workshop

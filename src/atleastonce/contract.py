@@ -11,6 +11,7 @@ from atleastonce.durations import Duration
 from atleastonce.promises import Count, Options, options
 
 BrokerKind = Literal["rabbitmq", "kafka"]
+Kind = Literal["rabbitmq", "kafka", "http"]
 QueueType = Literal["quorum", "classic"]
 
 
@@ -30,11 +31,22 @@ class Service(_Table, frozen=True, kw_only=True):
     reset: Literal["fresh-ids", "restart"] = "fresh-ids"
     env: dict[str, str] = {}
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts that it is started with, in which it is told where others are."""
+        return (self.command, *self.env.values())
+
+    @property
+    def uses_broker(self) -> bool:
+        """Whether it is told where the broker is."""
+        told = {name for text in self.texts for name in templates.placeholders(text)}
+        return bool(told & {"amqp_url", "kafka_bootstrap"})
+
 
 class BrokerTable(_Table, frozen=True, kw_only=True):
-    """Which broker the service needs."""
+    """Which broker the service needs; ``http`` is none, since services ask each other."""
 
-    kind: BrokerKind
+    kind: Kind
     queue_type: QueueType = "quorum"
     definitions: str = ""
 
@@ -113,8 +125,8 @@ class Replay(_Table, frozen=True, kw_only=True):
 class Contract(_Table, frozen=True, kw_only=True):
     """The whole file; `services` holds `service` under its own name, and every service of a chain."""
 
-    broker: BrokerTable
     input: Input
+    broker: BrokerTable = BrokerTable(kind="http")
     service: Service | None = None
     services: dict[str, Service] = {}
     topics: dict[str, Topic] = {}
@@ -131,9 +143,19 @@ class Contract(_Table, frozen=True, kw_only=True):
         return self.services or ({"service": self.service} if self.service else {})
 
     @property
+    def brokers(self) -> tuple[BrokerKind, ...]:
+        """The kinds of broker that must run: one, or none."""
+        return () if self.broker.kind == "http" else (self.broker.kind,)
+
+    @property
+    def consumers(self) -> tuple[str, ...]:
+        """The services that are told where the broker is."""
+        return tuple(name for name, service in self.all_services.items() if service.uses_broker)
+
+    @property
     def reads_queue_type(self) -> bool:
         """Whether a service asks for the type of its queues with ``{queue_type}``."""
-        texts = (text for s in self.all_services.values() for text in (s.command, *s.env.values()))
+        texts = (text for service in self.all_services.values() for text in service.texts)
         return any("queue_type" in templates.placeholders(text) for text in texts)
 
     @property

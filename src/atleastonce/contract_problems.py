@@ -13,6 +13,7 @@ EVERYWHERE = ("port", "data_dir", "instance", "http:")
 RUNTIME = {
     "rabbitmq": ("amqp_url", "queue_type", *EVERYWHERE),
     "kafka": ("kafka_bootstrap", "group", "topic:", *EVERYWHERE),
+    "http": EVERYWHERE,
 }
 """What stands in the texts that start and observe a service; a colon means that an argument follows."""
 MESSAGE = ("id", "message_id", "n", f"{templates.PAD}:")
@@ -40,8 +41,15 @@ _FOREIGN = {
         "input.properties": "input.headers",
         "output.queues": "output.topics",
     },
+    "http": dict.fromkeys(
+        (
+            *("input.queue", "input.exchange", "input.topic", "input.key", "input.routing_key"),
+            *("output.queues", "output.topics", "output.dead_letters"),
+        ),
+        "a table [broker] with its kind",
+    ),
 }
-"""The keys that only the other kind of broker knows, and what takes their place."""
+"""The keys that the kind of broker does not know, and what takes their place."""
 
 
 def problems(contract: Contract) -> Iterator[str]:
@@ -119,7 +127,8 @@ def _foreign(contract: Contract) -> Iterator[str]:
     for key, instead in _FOREIGN[kind].items():
         table, _, name = key.partition(".")
         if getattr(getattr(contract, table), name):
-            yield f'{key}: found with broker.kind "{kind}", expected {instead}'
+            found = "without a broker" if kind == "http" else f'with broker.kind "{kind}"'
+            yield f"{key}: found {found}, expected {instead}"
 
 
 def _topics(contract: Contract) -> Iterator[str]:

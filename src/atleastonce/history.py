@@ -23,19 +23,23 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     `t` is seconds since the case began, monotonic. `side` is who did it: the subject and the broker as the
     relay saw them pass, or the runner itself. `message` is the name in the schedule (``m1``), `copy` the
-    publication of it (``m1#2``); both are None where the relay could not tell.
+    publication of it (``m1#2``); both are None where the relay could not tell. `to` is the service that a link
+    leads to, from `service`; empty for the broker.
 
     Protocol events (CONTRACT): ``deliver publish confirm ack nack reject return consume`` on RabbitMQ,
     ``fetch produce confirm commit join end-txn`` on Kafka, and ``response``, the broker's answer to the
-    request named in `of`. The relay adds ``open`` and ``closed`` (a link, or one channel of it), and ``delays``
-    (a queue that the subject declared to keep messages for a while) and ``expires`` (one whose messages live for
-    `size` milliseconds).
+    request named in `of`. Over HTTP, between two services: ``request`` (`queue` is method and path, `note` digests
+    of its idempotency key and body; not `ok`: the relay did not pass it on) and the ``response`` to it (`size`
+    is the status; 503 to a request that is not `ok` is the relay's own). The relay adds ``open`` and ``closed`` (a
+    link, or one channel of it), ``unreached`` (nobody took the connection), ``delays`` (a queue that the subject
+    declared to keep messages for a while) and ``expires`` (one whose messages live for `size` milliseconds).
 
     The runner's own, of the schedule: ``published`` (a copy of ours; `ok` is the broker's confirm, or an
     answer of 2xx), ``asked`` (one request of ours to an HTTP service; `size` is the status, 0 for no answer),
-    ``start ready stop`` (a service), ``exit`` (a service ended by itself and is started again), ``sprung`` and
-    ``unsprung`` (a trap; `note` says which), ``kill cut``, ``isolated`` and ``mended`` (a service; `size` links
-    were cut), ``broker-restarted``, ``unrouted`` and ``rerouted`` (a queue), ``waited``.
+    ``declined`` (a copy that got the same failure, `size`, however often it was asked: the services have
+    decided), ``start ready stop`` (a service), ``exit`` (a service ended by itself and is started again),
+    ``sprung`` and ``unsprung`` (a trap; `note` says which), ``kill cut``, ``isolated`` and ``mended`` (a
+    service; `size` links were cut), ``broker-restarted``, ``unrouted`` and ``rerouted`` (a queue), ``waited``.
 
     Of what it found: ``buried`` (`ok`: every link of the dead client ended in order), ``arrived`` (a copy of
     ours lies among the outputs or dead letters), ``depth`` (`size` messages wait in a queue), ``health`` (the
@@ -62,6 +66,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     requeue: bool = False
     settles: bool = False
     of: str = ""
+    to: str = ""
     ok: bool = True
     size: int = 0
     note: str = ""

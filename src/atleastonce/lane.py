@@ -1,57 +1,35 @@
 """A lane: a namespace on the broker, and the services of the contract in it, each behind a relay of its own."""
 
 import itertools
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from atleastonce import templates
-from atleastonce.brokers.ports import free_ports
+from atleastonce.assembly import Assembly
 from atleastonce.casting import Cast
-from atleastonce.contract import ContractFile
 from atleastonce.errors import ContractError, ObservationError
-from atleastonce.faults import FAULTS
-from atleastonce.faults.scene import Scene
 from atleastonce.history import Event, Moment, Observation, Output
+from atleastonce.layout import Site
 from atleastonce.observe.http import HttpObserver
 from atleastonce.part import Part
 from atleastonce.recording import Record
-from atleastonce.relay.codec import Names, Wire
-from atleastonce.relay.link import Link
+from atleastonce.relay.codec import Names
 from atleastonce.relay.loop import Loop
-from atleastonce.relay.tcp import Address, Relay
 from atleastonce.relay.traps import Traps
-from atleastonce.schedule import Schedule, Trap, instance, is_of
+from atleastonce.schedule import Schedule, Trap, is_of
 from atleastonce.sights import Sights
-from atleastonce.subjects.process import ProcessSubject, own_environment
+from atleastonce.subjects.process import own_environment
 from atleastonce.transports import Envelope, Letter, Namespace, Subscription
-from atleastonce.transports.http import HttpEntry, accepted, method_and_address, refused
+from atleastonce.transports.http import NO_ANSWER, HttpEntry, accepted, method_and_address, refused
 
-
-@dataclass(frozen=True)
-class Site:
-    """Where lanes are laid: one broker, one contract, one run. Its functions know the kind of broker."""
-
-    contract: ContractFile
-    upstream: Address
-    namespace: Callable[[str], Namespace]
-    wire: Callable[[Names, Callable[[str, int], Address]], Wire]
-    directory: Callable[[str], Path]
-    environment: Callable[[dict[str, str]], dict[str, str]]
-    canary: tuple[str, ...]
-    lanes: int | None
-    """How many lanes can be laid side by side; None for any number."""
-    settings: Mapping[str, str]
-    histories: Path | None
-    """Where histories are kept, one file per lane; None keeps none."""
-    stop: threading.Event
-    """Set when the run shall end; every wait asks."""
-    restart: Callable[[], None] | None
-    """Restarts the broker, for everybody; None where that is not ours to do."""
+_TRIES = ("request", "unreached")
+_SAME = 3
+"""How often a decided answer is seen before it is taken for one."""
+_OPEN = (NO_ANSWER, 408, 425, 429, 503)
+"""Answers that say by themselves that another one may follow."""
 
 
 class Lane:
@@ -75,6 +53,7 @@ class Lane:
         self._stack = ExitStack()
         self._entry: HttpEntry | None = None
         self.cast: Cast
+        self.namespace: Namespace
 
     def open(self) -> Self:
         """Make the namespace, start relays and services, and wait until they are ready; raise AtLeastOnceError."""
@@ -82,7 +61,7 @@ class Lane:
             stack.callback(self._observer.close)
             self.namespace = stack.enter_context(self.site.namespace(self.name))
             self.loop = stack.enter_context(Loop(f"relays of {self.name}"))
-            self.parts = self._make_parts(stack)
+            self.parts = Assembly(self, self._observer, stack).parts()
             self._open_entry(stack)
             environment = self.site.environment(own_environment())
             first = self.parts[0].runtime
@@ -144,17 +123,30 @@ class Lane:
         return None
 
     def ask(self, pending: "Pending") -> "Pending | None":
-        """Send a copy over HTTP, once; return it where the answer says neither yes nor no."""
+        """Send a copy over HTTP, once; return it where the answer says neither yes nor no.
+
+        Where a chain of services has tried in vain, it may have decided: then it gives the same answer to every
+        repetition, without trying any more.
+        """
         assert self._entry is not None  # noqa: S101 - only what was published so is pending
+        before = len(self.record)
         status, note = self._entry.ask(pending.envelope)
         copy = pending.copy
         self.note("asked", copy=copy, size=status, note=note)
         if accepted(status):
             self.note("published", copy=copy, size=status, settles=True)
         elif not refused(status):
-            return pending
+            about = (pending.message, None)
+            tried = any(e.event in _TRIES and e.message in about for e in self.record.since(before))
+            return self._unless_declined(pending.answered(status, tried=tried))
         elif self.cast.messages[pending.message].poison is None:
             self.note("published", copy=copy, size=status, ok=False, note=note)
+        return None
+
+    def _unless_declined(self, pending: "Pending") -> "Pending | None":
+        if pending.same < _SAME:
+            return pending
+        self.note("declined", copy=pending.copy, size=pending.status)
         return None
 
     def check_in_time(self, letter: Letter, *, stale: bool = False) -> None:
@@ -231,89 +223,7 @@ class Lane:
         if not self.record.await_(there, max(0.0, deadline - time.monotonic()), pulse=0.1):
             self.namespace.prepare()
 
-    # -- making the parts
-
-    def _make_parts(self, stack: ExitStack) -> tuple[Part, ...]:
-        """Make every instance of every service, with its relay, not started yet."""
-        services = self.contract.all_services
-        ports = {name: free_ports(each.instances) for name, each in services.items()}
-        addresses = {f"http:{name}": f"http://127.0.0.1:{found[0]}" for name, found in ports.items()}
-        directory = self.site.directory(self.name)
-        return tuple(
-            self._make_part(service, number, {**addresses, "port": str(port)}, directory, stack)
-            for service, found in ports.items()
-            for number, port in enumerate(found, start=1)
-        )
-
-    def _make_part(
-        self, service_name: str, number: int, known: dict[str, str], directory: Path, stack: ExitStack
-    ) -> Part:
-        service = self.contract.all_services[service_name]
-        name = instance(service_name, number, service.instances)
-        made: list[Part] = []  # the relay asks for it, which is made before it
-
-        def strike(trap: Trap, link: Link) -> None:
-            FAULTS[trap.do].strike(Scene(link, made[0].kill, made[0].terminate))
-
-        relay = Relay(
-            self.loop,
-            self.site.upstream,
-            name,
-            lambda address_for: self.site.wire(self.names, address_for),
-            self._recorded,
-            strike,
-            self.traps,
-        )
-        stack.enter_context(relay)
-        relay.clock = self.record.clock
-        data = directory / "data" / service_name
-        data.mkdir(parents=True, exist_ok=True)
-        runtime = {
-            **self.namespace.placeholders(*relay.address),
-            **known,
-            "data_dir": str(data),
-            "instance": str(number),
-        }
-        filled = {key: templates.fill(text, runtime) for key, text in service.env.items()}
-        subject = ProcessSubject(
-            name,
-            templates.fill(service.command, runtime),
-            {**self.site.environment(own_environment()), **filled},
-            directory / f"{name}.log",
-            self.site.contract.path.resolve().parent,
-        )
-        made.append(
-            Part(
-                name=name,
-                service_name=service_name,
-                service=service,
-                relay=relay,
-                subject=subject,
-                runtime=runtime,
-                record=self.record,
-                observer=self._observer,
-                listens=tuple(self._addresses(service_name, runtime)),
-                must_subscribe=not self._is_entry(service_name),
-                cancelled=self.site.stop.is_set,
-            )
-        )
-        stack.callback(made[0].end)
-        return made[0]
-
-    def _is_entry(self, service_name: str) -> bool:
-        """Tell whether messages reach this service over HTTP, so that it need not consume anything."""
-        return bool(self.contract.input.http) and service_name == next(iter(self.contract.all_services))
-
-    def _addresses(self, service_name: str, runtime: Mapping[str, str]) -> Iterator[str]:
-        """Yield the addresses where a service must listen to be ready: those that we shall use."""
-        anyone = {**runtime, "id": "0", "message_id": "0", "n": "0"}
-        if service_name != next(iter(self.contract.all_services)):
-            return
-        for template in self.contract.observe.http:
-            if not any(name.startswith("http:") for name in templates.placeholders(template)):
-                yield templates.fill(template, anyone)
-        if self.contract.input.http:
-            yield templates.fill(method_and_address(self.contract.input.http)[1], anyone)
+    # -- the way in and the way of events
 
     def _open_entry(self, stack: ExitStack) -> None:
         if self.contract.input.http:
@@ -321,7 +231,8 @@ class Lane:
             self._entry = HttpEntry(method, templates.fill(address, self.parts[0].runtime))
             stack.callback(self._entry.close)
 
-    def _recorded(self, event: Event) -> None:
+    def recorded(self, event: Event) -> None:
+        """Take an event that a relay saw."""
         if event.event in ("consume", "delays"):
             self._consumed.add((event.queue, event.group))
         elif event.event == "expires":
@@ -336,3 +247,19 @@ class Pending:
     message: str
     copy: str
     envelope: Envelope
+    status: int = 0
+    """What was answered last."""
+    tried: bool = False
+    """Whether a service has asked another one about it."""
+    same: int = 0
+    """How often in a row the same answer came, since it was tried, without anything being tried."""
+
+    def answered(self, status: int, *, tried: bool) -> "Pending":
+        """Return it after one more answer, for which another service was asked or not."""
+        idle = self.tried and not tried and status not in _OPEN
+        return replace(
+            self,
+            status=status,
+            tried=self.tried or tried,
+            same=self.same + 1 if idle and status == self.status else 0,
+        )

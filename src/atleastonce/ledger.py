@@ -29,6 +29,7 @@ class Ledger:
         self._settled: Counter[str] = Counter()
         self._in_hand: dict[tuple[str, int, int, int], str | None] = {}
         self._unconfirmed: dict[tuple[str, int, int, int], Event] = {}
+        self._unanswered: dict[tuple[str, int, int, int], Event] = {}
         self.delivered: Counter[str] = Counter()
         self.most_delivered = 0
 
@@ -38,10 +39,14 @@ class Ledger:
             self._take(self._named(event))
 
     def unsettled(self) -> tuple[str, ...]:
-        """Return the confirmed copies that nothing has settled for good, and those in hand on a live link."""
+        """Return the confirmed copies that nothing has settled for good, and what is in hand on a live link.
+
+        That is a delivery, or what one service asks another one over HTTP.
+        """
         waiting = [copy for copy, owed in self._owed.items() if self._settled[copy] < owed]
         in_hand = [copy or "a message that is not ours" for copy in self._in_hand.values()]
-        return tuple(dict.fromkeys((*waiting, *in_hand)))
+        asked = [f"a request of {event.message} to {event.to}" for event in self._unanswered.values()]
+        return tuple(dict.fromkeys((*waiting, *in_hand, *asked)))
 
     @property
     def passed_on(self) -> bool:
@@ -63,7 +68,7 @@ class Ledger:
             return event
         return msgspec.structs.replace(event, copy=f"{event.queue}:{event.message}")
 
-    def _take(self, event: Event) -> None:  # noqa: C901 - one line for each kind of event
+    def _take(self, event: Event) -> None:  # noqa: C901, PLR0912 - one line for each kind of event
         place = (event.service, event.link, event.channel, event.tag)
         match event.event:
             case "published" if event.ok and event.copy:
@@ -73,6 +78,10 @@ class Ledger:
                 self._count(event.copy)
             case "deliver" | "fetch":
                 self._delivered(event, place)
+            case "request" if event.ok and event.message:
+                self._unanswered[place] = event
+            case "response" if event.of == "request":
+                self._unanswered.pop(place, None)
             case "ack" | "nack" | "reject" | "response":
                 self._in_hand.pop(place, None)
                 self._settle(event)
@@ -133,6 +142,7 @@ class Ledger:
             return same_link and event.channel in (0, place[2])
 
         self._in_hand = {place: copy for place, copy in self._in_hand.items() if not over(place)}
+        self._unanswered = {place: event for place, event in self._unanswered.items() if not over(place)}
         for place in [place for place in self._unconfirmed if over(place)]:
             lost = self._unconfirmed.pop(place)
             # Of a client that has ended, the broker took all that it had sent (its link was buried). Of a link

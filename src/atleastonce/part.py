@@ -1,4 +1,4 @@
-"""A part of a lane: one instance of one service, behind a relay of its own."""
+"""A part of a lane: one instance of one service, behind relays of its own."""
 
 import time
 from collections.abc import Callable
@@ -16,12 +16,13 @@ from atleastonce.subjects.process import ProcessSubject
 
 @dataclass
 class Part:
-    """One subject and its relay; used by the lane's thread, except `kill` and `terminate`."""
+    """One subject and its relays; used by the lane's thread, except `kill` and `terminate`."""
 
     name: str
     service_name: str
     service: Service
-    relay: Relay
+    relays: tuple[Relay, ...]
+    """One to the broker, where there is one, and one to each service that it asks over HTTP."""
     subject: ProcessSubject
     runtime: dict[str, str]
     record: Record
@@ -50,7 +51,7 @@ class Part:
 
     def await_subscribed(self) -> None:
         """Wait until the relay saw it subscribe, or it is ready without; raise ServiceError."""
-        self._await(lambda: self.relay.subscribed() or not self.must_subscribe)
+        self._await(lambda: self.subscribed or not self.must_subscribe)
 
     def await_ready(self) -> None:
         """Wait until it is ready; raise ServiceError where it is not in time."""
@@ -69,7 +70,7 @@ class Part:
             raise ServiceError(self._not_ready(within))
 
     def _ready(self) -> bool:
-        if self.must_subscribe and not self.relay.subscribed():
+        if self.must_subscribe and not self.subscribed:
             return False
         if self.service.ready:
             return self.observer.answers(self._address(self.service.ready))
@@ -77,7 +78,7 @@ class Part:
 
     def _not_ready(self, within: float) -> str:
         ready = self._address(self.service.ready) or "the addresses that are observed"
-        waited = ready if self.relay.subscribed() else f"its subscription and {ready}"
+        waited = ready if self.subscribed else f"its subscription and {ready}"
         return (
             f"{self.name} was not ready within {within:g} s (waited for {waited}); raise "
             f"service.ready_within or see the end of its log:\n{self.subject.tail()}"
@@ -89,7 +90,8 @@ class Part:
         """SIGKILL it, and absorb what its links still carry; on the relay's thread."""
         self.down = True
         self.subject.kill()
-        self.relay.absorb()
+        for relay in self.relays:
+            relay.absorb()
         self.note("kill")
 
     def terminate(self) -> None:
@@ -106,7 +108,8 @@ class Part:
     def bury(self) -> None:
         """Once it was killed, asked to stop or has ended: wait for its end, and end its links in order."""
         self.subject.end()
-        self.relay.bury()
+        for relay in self.relays:
+            relay.bury()
 
     def end(self) -> None:
         """End it for good: nobody looks at what it leaves, so it need not be asked first."""
@@ -117,6 +120,27 @@ class Part:
     def exited(self) -> bool:
         """Whether it ended by itself."""
         return not self.down and not self.subject.alive
+
+    # -- links
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether it consumes over a live link."""
+        return any(relay.subscribed() for relay in self.relays)
+
+    @property
+    def isolated(self) -> bool:
+        """Whether new links of it are refused."""
+        return any(relay.refuses for relay in self.relays)
+
+    def cut(self, *, refuse: bool = False) -> int:
+        """Reset every link, and `refuse` new ones until `mend`; return how many there were."""
+        return sum(relay.cut(refuse=refuse) for relay in self.relays)
+
+    def mend(self) -> None:
+        """Take new links again."""
+        for relay in self.relays:
+            relay.mend()
 
     # -- health
 

@@ -31,12 +31,22 @@ class Within(Options, frozen=True):
 
 
 class BacksOff(Options, frozen=True):
-    """The declared retries: how many `attempts`, the gaps between them, and how exact they are."""
+    """The declared retries: how many `attempts`, the gaps between them, and how exact they are.
+
+    `calls`: over HTTP, what is retried so, such as ``inventory POST /reserve``; default: every call.
+    """
 
     attempts: Count
     schedule: tuple[Duration, ...]
     jitter: float = 0.0
     tolerance: Duration = Duration(0.05)
+    calls: tuple[str, ...] = ()
+
+    def covers(self, call: str) -> bool:
+        """Tell whether a call, ``inventory POST /reserve``, is retried so: it, or what it begins with, is named."""
+        return not self.calls or any(
+            call == each or call.startswith((f"{each} ", f"{each}/")) for each in self.calls
+        )
 
 
 @dataclass(frozen=True)

@@ -70,10 +70,10 @@ class Brokers:
 
 
 class Subject:
-    """A service under test, as its contract describes it, on a broker."""
+    """A service under test, as its contract describes it, on a broker where it needs one."""
 
     def __init__(
-        self, contract: ContractFile, broker: Broker, lifetime: Lifetime, stop: threading.Event
+        self, contract: ContractFile, broker: Broker | None, lifetime: Lifetime, stop: threading.Event
     ) -> None:
         self.contract = contract
         self.broker = broker
@@ -176,7 +176,8 @@ def subject(
 
     def describe(contract: str | Path | ContractFile) -> Subject:
         loaded = contract if isinstance(contract, ContractFile) else load(Path(contract))
-        broker = atleastonce_brokers.get(loaded.contract.broker.kind, atleastonce_provider)
+        needed = (atleastonce_brokers.get(kind, atleastonce_provider) for kind in loaded.contract.brokers)
+        broker = next(needed, None)
         return Subject(loaded, broker, atleastonce_lifetime, threading.Event())
 
     return describe

@@ -31,6 +31,10 @@ class Record:
             self._events.append(event)
             self._changed.notify_all()
 
+    def __len__(self) -> int:
+        """Return how many events there are."""
+        return len(self._events)
+
     def idle(self) -> float:
         """Return the seconds since the last event."""
         return self.clock() - (self._events[-1].t if self._events else 0.0)

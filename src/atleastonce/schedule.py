@@ -26,6 +26,9 @@ EVENTS = (
 )  # fmt: skip
 """The protocol events that a trap may wait for."""
 
+BROKER = "broker"
+"""What a trap calls a link to the broker."""
+
 _ROW = 12
 """From how many publications in a row on only the first and the last are said."""
 
@@ -91,7 +94,9 @@ class Action(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 class Trap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
     """Let the fault `do` strike `when` (before or after) the `nth` `event` of `message` passes the relay.
 
-    It names what it waits for, never a position in a list: the order between connections is not fixed.
+    It names what it waits for, never a position in a list: the order between connections is not fixed. `service` is
+    the one that is struck, `link` names the other end of the link: the broker, or a service (over HTTP, whichever of
+    the two asks).
     """
 
     when: When
@@ -100,12 +105,13 @@ class Trap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     do: str
     nth: Annotated[int, msgspec.Meta(ge=1)] = 1
     service: str = ""
-    link: str = "broker"
+    link: str = BROKER
 
     def describe(self) -> str:
         """Say the trap in words: ``kill before ack(m1)``."""
         count = f", time {self.nth}" if self.nth > 1 else ""
-        return f"{self.do} {self.when} {self.event}({self.message}{count})"
+        between = "" if self.link == BROKER else f" between {self.service or 'a service'} and {self.link}"
+        return f"{self.do} {self.when} {self.event}({self.message}{count}){between}"
 
 
 class Schedule(

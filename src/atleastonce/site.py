@@ -10,14 +10,16 @@ from typing import NamedTuple
 from atleastonce import canary
 from atleastonce.brokers import Broker
 from atleastonce.contract import ContractFile
-from atleastonce.lane import Site
+from atleastonce.layout import Site
 from atleastonce.lifetimes import Lifetime
 from atleastonce.relay.amqp import AmqpWire
 from atleastonce.relay.codec import Names, Wire
+from atleastonce.relay.http import HttpWire
 from atleastonce.relay.kafka import KafkaWire
 from atleastonce.relay.kafka_rewrite import AddressFor
 from atleastonce.scope import refuse
 from atleastonce.transports import Namespace
+from atleastonce.transports.direct import NoBroker
 from atleastonce.transports.kafka import KafkaNamespace
 from atleastonce.transports.rabbitmq import RabbitmqNamespace
 
@@ -27,33 +29,32 @@ _numbers = itertools.count(1)
 @contextlib.contextmanager
 def laid_out(
     contract: ContractFile,
-    broker: Broker,
+    broker: Broker | None,
     lifetime: Lifetime,
     stop: threading.Event,
     histories: Path | None = None,
 ) -> Iterator[Site]:
-    """Yield a site for lanes of this contract on this broker.
+    """Yield a site for lanes of this contract on this broker; None where the contract needs none.
 
     `stop` is set by whoever wants the run to end; `histories` is the folder to keep histories in. Raises
     ContractError for what this version does not carry out, BrokerError where the broker does not do as asked.
     """
     refuse(contract.contract)
-    make = _rabbitmq if broker.kind == "rabbitmq" else _kafka
     mark = f"{next(_numbers)}"  # one run may lay out several sites, each with a lane-1
-    with make(contract, broker, f"{lifetime.token}-{mark}") as kind:
+    with _kind(contract, broker, f"{lifetime.token}-{mark}") as kind:
         yield Site(
             contract=contract,
-            upstream=(broker.host, broker.port),
+            upstream=None if broker is None else (broker.host, broker.port),
             namespace=kind.namespace,
             wire=kind.wire,
             directory=lambda lane: lifetime.directory(f"{mark}-{lane}"),
             environment=lifetime.environment,
             canary=kind.canary,
             lanes=kind.lanes,
-            settings={**broker.settings, "version": broker.version, **kind.settings},
+            settings=kind.settings,
             histories=histories,
             stop=stop,
-            restart=None if broker.provider == "external" else broker.restart,
+            restart=None if broker is None or broker.provider == "external" else broker.restart,
         )
 
 
@@ -67,6 +68,15 @@ class _Kind(NamedTuple):
     lanes: int | None = None
 
 
+def _kind(
+    contract: ContractFile, broker: Broker | None, run: str
+) -> contextlib.AbstractContextManager[_Kind]:
+    if broker is None:
+        found = _Kind(NoBroker, lambda names, _: HttpWire(names), canary.command("http"))
+        return contextlib.nullcontext(found)
+    return (_rabbitmq if broker.kind == "rabbitmq" else _kafka)(contract, broker, run)
+
+
 @contextlib.contextmanager
 def _rabbitmq(contract: ContractFile, broker: Broker, run: str) -> Iterator[_Kind]:
     def namespace(name: str) -> RabbitmqNamespace:
@@ -77,7 +87,11 @@ def _rabbitmq(contract: ContractFile, broker: Broker, run: str) -> Iterator[_Kin
         namespace=namespace,
         wire=lambda names, _: AmqpWire(names),
         canary=canary.command("rabbitmq", broker.url),
-        settings={"queue_type": queue_type} if contract.contract.reads_queue_type else {},
+        settings={
+            **broker.settings,
+            "version": broker.version,
+            **({"queue_type": queue_type} if contract.contract.reads_queue_type else {}),
+        },
         # Without the right to make virtual hosts, all there is is the one of the URL.
         lanes=None if broker.management_url else 1,
     )
@@ -90,4 +104,9 @@ def _kafka(contract: ContractFile, broker: Broker, run: str) -> Iterator[_Kind]:
 
     with namespace("canary") as perch:
         topic = perch.topics[contract.contract.input.topic]
-        yield _Kind(namespace=namespace, wire=KafkaWire, canary=canary.command("kafka", broker.url, topic))
+        yield _Kind(
+            namespace=namespace,
+            wire=KafkaWire,
+            canary=canary.command("kafka", broker.url, topic),
+            settings={**broker.settings, "version": broker.version},
+        )

@@ -16,14 +16,15 @@ from atleastonce.errors import TransportError
 from atleastonce.expectation import Expectation, Pace
 from atleastonce.findings import Judged
 from atleastonce.history import History, append
-from atleastonce.lane import Lane, Site
+from atleastonce.lane import Lane
+from atleastonce.layout import Site
 from atleastonce.packing import pack, packable, unpack
 from atleastonce.promises import Within
 from atleastonce.runner import run, run_clean
 from atleastonce.schedule import SENTINEL, Action, Schedule, publish
 from atleastonce.verdict import Verdict
 
-_QUIET = {"rabbitmq": 30.0, "kafka": 60.0}
+_QUIET = {"rabbitmq": 30.0, "kafka": 60.0, "http": 30.0}
 """How long quiet is awaited, in seconds: on Kafka above the session time-out of 45 s."""
 _LEAST_SETTLES = 1.0
 _CALM_TIMES = 10.0

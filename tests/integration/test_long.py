@@ -51,7 +51,7 @@ def drained(lane: Lane, orders: int, kills: int) -> None:
         part.bury()
         part.spawn()
     queues = lane.subscriptions
-    assert lane.record.await_(lambda: part.relay.subscribed() and not lane.namespace.depth(queues()), 300)
+    assert lane.record.await_(lambda: part.subscribed and not lane.namespace.depth(queues()), 300)
     part.await_ready()
 
 

@@ -42,7 +42,7 @@ def test_a_mutant_is_broken_by_its_promise(subject, mutant, replays, tmp_path):
     replayed = subject(contract).replay(schedule, times=replays)
     seen = [each.verdicts[wrong.promise].outcome for each in replayed]
     assert seen.count("broken") >= (0.8 if wrong.race else 1.0) * replays, seen
-    name = "order" if wrong.contract == "order" else "inventory"
+    name = "order" if wrong.contract in ("order", "rest") else "inventory"
     right = reference.contract(tmp_path, wrong.contract, name, "", wrong.instances)
     actions = [
         msgspec.structs.replace(action, **{action.verb: name}) if action.target == mutant else action

@@ -214,7 +214,8 @@ def test_backlog_waits_while_the_service_is_down(expires: int | None, waits: lis
 def test_explorations_define_what_they_publish(name: str) -> None:
     """Each schedule is of the same contract and seed, and could be read from its file."""
     given = contract("keeps-order", "poison-set-aside", "backlog-drains", "recovers")
-    found = [*EXPLORERS[name](calm("published m1#1; deliver m1#1 *shop"), given)]
+    happened = "published m1#1; deliver m1#1 *shop; request m1 *shop ^mail"
+    found = [*EXPLORERS[name](calm(happened), given)]
     assert found
     for each in found:
         assert {*each.published, *(trap.message for trap in each.traps)} <= {*each.messages}

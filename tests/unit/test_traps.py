@@ -83,6 +83,27 @@ def test_of_two_equal_traps_one_springs_at_a_time() -> None:
     assert sprung(traps, "ack m1#1", "deliver m2#1", "ack m1#1") == [trap(), None, trap()]
 
 
+@pytest.mark.parametrize(
+    ("service", "link", "springs"),
+    [
+        ("shop", "depot", True),
+        ("depot", "shop", True),
+        ("", "depot", True),
+        ("shop", "broker", False),
+        ("shop", "mail", False),
+        ("mail", "depot", False),
+    ],
+)
+def test_trap_between_two_services_names_both(service: str, link: str, springs: bool) -> None:
+    """The one that is struck and the other end, whichever of the two asks; a broker is neither."""
+    waiting = Trap(when="before", event="request", message="m1", service=service, link=link, do="kill")
+    found = armed(waiting).due("before", "shop-1", events("request m1"), "depot")
+    assert found == (waiting if springs else None)
+    assert armed(waiting).due("before", "shop-1", events("request m1")) == (
+        waiting if link == "broker" else None
+    )
+
+
 def test_arming_replaces_every_trap() -> None:
     """A new case begins with its own traps, counted from nothing."""
     traps = armed(trap(nth=2))

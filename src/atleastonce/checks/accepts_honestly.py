@@ -9,7 +9,7 @@ from collections import Counter
 
 from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, judged, listed
 from atleastonce.effects import Difference
-from atleastonce.history import History
+from atleastonce.history import Event, History
 from atleastonce.schedule import SENTINEL
 from atleastonce.verdict import Verdict
 
@@ -30,6 +30,7 @@ def _judged(case: Case) -> Verdict:
         raise Unjudgeable("no link was cut and no queue taken away while requests were sent", occasion=False)
     more = _done_twice(case)
     if more:
+        case.stands(more)
         return Verdict(
             promise=PROMISE,
             outcome="broken",
@@ -58,22 +59,27 @@ def _disturbed(case: Case) -> bool:
     """Tell whether, before the last request was answered, a link was cut or a queue taken away."""
     disturbed = False
     for event in case.history.events:
-        disturbed = disturbed or event.event in ("cut", "unrouted")
+        disturbed = disturbed or event.event in ("cut", "unrouted") or _not_passed(event)
         disturbed = disturbed or (event.event == "isolated" and event.size > 0)
         if disturbed and event.event == "asked":
             return True
     return False
 
 
+def _not_passed(event: Event) -> bool:
+    return event.event == "request" and not event.ok
+
+
 def _refused(case: Case) -> tuple[str, ...]:
     """Return the messages that were asked and never accepted."""
     asked = dict.fromkeys(e.message for e in case.history.events if e.event == "asked" and e.message)
-    return tuple(m for m in asked if m not in case.confirmed and m not in case.poisons)
+    open_ = {*asked} - case.confirmed - {*case.poisons} - case.declined
+    return tuple(m for m in asked if m in open_)
 
 
 def _not_on_the_broker(case: Case) -> tuple[Difference, ...]:
     """Return what accepted messages lack; what lies in the dead-letter queue is on the broker."""
-    short = case.missing({*case.confirmed, SENTINEL} - {*_refused(case)})
+    short = case.missing({*case.confirmed, SENTINEL} - {*_refused(case)} - case.declined)
     return tuple(each for each in short if each.message is None or each.message not in case.dead_lettered)
 
 
@@ -81,11 +87,12 @@ def _done_twice(case: Case) -> tuple[Difference, ...]:
     """Return what is more, of messages that were sent more than once under one key."""
     requests = Counter(e.message for e in case.history.events if e.event == "asked")
     copies = Counter(message for message, _ in {(e.message, e.copy) for e in case.history.events if e.copy})
-    again = {message for message in case.innocents if requests[message] > 1 and copies[message] == 1}
+    once = [each for each in case.innocents if copies[each] == 1 and each not in case.declined]
+    again = {message for message in once if requests[message] > 1}
     more = [each for each in case.differences if each.kind == "surplus"]
     named = tuple(each for each in more if each.message in again)
     if named:
         return named
     # A total may be any message's, unless all of them were repeated.
-    everyone = bool(again) and again == {*case.innocents}
+    everyone = bool(again) and again == {*case.innocents} - case.declined
     return tuple(each for each in more if each.message is None) if everyone else ()

@@ -1,13 +1,19 @@
 """backs-off: attempts on what keeps failing follow the declared schedule, and then stop.
 
-Judged by the deliveries of poison: what is rejected at once is not tried again, and no occasion. A gap runs from
-one delivery to the next and so holds the time that the attempt took, which the declared tolerance must allow for.
+Judged by the deliveries of poison, and by what services ask each other over HTTP. A gap runs from the end of one
+attempt to the start of the next. Over HTTP an attempt ends with its answer, or with the link that is cut; where
+the service itself gave up waiting, nobody knows when. A delivery ends nowhere that is seen: its gap holds the
+time that the attempt took, which the declared tolerance must allow for.
+
 The last declared gap repeats while attempts remain. A gap that is too long is accused only where the canary
-kept its time, one that is too short only where it was not late. Where anything gave messages back, the gaps are
-not the service's own. Linear in the events.
+kept its time, one that is too short only where it was not late. Where anything gave messages back, or not every
+attempt was seen, the attempts are not the service's own. Over HTTP, too few are accused only where the last one
+was answered with 503 by the fault `fail`: what was cut or withheld, a service need not dare to repeat. Linear in
+the events.
 """
 
-from itertools import pairwise
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from atleastonce.checks.case import (
     Case,
@@ -16,45 +22,88 @@ from atleastonce.checks.case import (
     is_delivered,
     judged,
     late_canary,
+    ours,
     unwitnessed,
 )
 from atleastonce.history import History
+from atleastonce.promises import BacksOff
 from atleastonce.verdict import Verdict
 
 PROMISE = "backs-off"
 
 
+@dataclass(frozen=True)
+class _Tried:
+    """Something that was tried: when each attempt began, and when it ended as far as that is known.
+
+    `stopped` says that nothing more will come of it, though it failed to the last: None where the last attempt
+    did not fail for certain, True where the service has said so, False where it takes a witness.
+    """
+
+    what: str
+    message: str
+    began: tuple[float, ...]
+    ended: tuple[float | None, ...]
+    stopped: bool | None
+
+    @property
+    def times(self) -> int:
+        """How many attempts there were."""
+        return len(self.began)
+
+    @property
+    def gaps(self) -> tuple[float | None, ...]:
+        """The times between them; None where it is not known."""
+        pairs = zip(self.ended, self.began[1:], strict=False)
+        return tuple(None if end is None else start - end for end, start in pairs)
+
+    @property
+    def counted(self) -> str:
+        """How often it was tried."""
+        return f"{self.what} was tried {'once' if self.times == 1 else f'{self.times} times'}"
+
+    @property
+    def said(self) -> str:
+        """How often it was tried, and how far apart."""
+        gaps = ", ".join("?" if gap is None else f"{gap:.2f} s" for gap in self.gaps)
+        return f"{self.counted}, {gaps} apart" if gaps else self.counted
+
+
 def check(history: History) -> Verdict:
-    """Judge a history; the occasion is a message that was tried again though nothing was interrupted."""
+    """Judge a history; the occasion is something that was tried again though nothing was interrupted.
+
+    Over HTTP it is also what was answered with 503 once, and not tried again.
+    """
     return judged(PROMISE, history, _judged)
 
 
 def _judged(case: Case) -> Verdict:
-    if not case.poisons:
+    if not case.poisons and not case.series:
         raise Unjudgeable("no message was sent that keeps failing", occasion=False)
     attempts = case.option(PROMISE, "attempts")
     if attempts is None:
         raise Unjudgeable("the contract declares no attempts", occasion=False)
     case.ended()
-    if (event := interruption(case.history.events)) is not None:
-        raise Unjudgeable(f"messages may have been given back ({event.event})", occasion=False)
-    tried = {copy: times for copy, times in _attempts(case).items() if len(times) > 1}
-    if not tried:
-        raise Unjudgeable("nothing was tried again", occasion=False)
-    found = (_accused(case, copy, times, attempts) for copy, times in tried.items())
+    tried = _delivered(case) if case.poisons else _asked(case)
+    found = (_accused(case, each, attempts) for each in tried)
     if (verdict := next((each for each in found if each is not None), None)) is not None:
         return verdict
-    case.became_quiet()
-    reason = "; ".join(f"{copy} was tried {len(t)} times, {_said(t)}" for copy, t in tried.items())
+    case.became_quiet(apart_from=("published",))
+    reason = "; ".join(each.said for each in tried)
     return Verdict(promise=PROMISE, outcome="kept", reason=f"{reason}, as declared")
 
 
-def _attempts(case: Case) -> dict[str, list[float]]:
-    """Return when each copy of a poison was handed to the service, first to last.
+# -- what was tried
+
+
+def _delivered(case: Case) -> list[_Tried]:
+    """Return each copy of a poison that was handed to the service again, with the times of that.
 
     A service of a chain counts for itself. Where there are several poisons, Kafka fetches them again with each
     other: then nothing tells whose attempt it is.
     """
+    if (event := interruption(case.history.events)) is not None:
+        raise Unjudgeable(f"messages may have been given back ({event.event})", occasion=False)
     kinds = ("deliver",) if len(case.poisons) > 1 else ("deliver", "fetch")
     found: dict[tuple[str, str], list[float]] = {}
     for event in case.history.events:
@@ -63,65 +112,94 @@ def _attempts(case: Case) -> dict[str, list[float]]:
     longest: dict[str, list[float]] = {}
     for (copy, _), times in found.items():
         longest[copy] = max(longest.get(copy, []), times, key=len)
-    return longest
+    tried = []
+    for copy, times in longest.items():
+        message = copy.partition("#")[0]
+        if len(times) > 1:
+            stopped = message in case.dead_lettered if case.history.observed("faulty") else False
+            tried.append(_Tried(copy, message, tuple(times), tuple(times), stopped))
+    if not tried:
+        raise Unjudgeable("nothing was tried again", occasion=False)
+    return tried
 
 
-def _accused(case: Case, copy: str, times: list[float], attempts: int) -> Verdict | None:
+def _asked(case: Case) -> list[_Tried]:
+    """Return what one service asked another one and what failed, where every attempt was seen."""
+    declared = BacksOff(attempts=1, schedule=(), calls=tuple(case.option(PROMISE, "calls", ())))
+    chained = [each for each in case.series if declared.covers(each.call)]
+    failed = [each for each in chained if len(each.attempts) > 1 or each.attempts[-1].refused]
+    sure = [each for each in failed if each.alike and not each.doubt]
+    if not sure:
+        unlike = "what was asked for again may be something else, by its key and its body"
+        doubts = dict.fromkeys(each.doubt or unlike for each in failed)
+        raise Unjudgeable("; ".join(doubts) or "no service asked another one again", occasion=False)
+    return [
+        _Tried(
+            what=f"{each.call} for {each.message}",
+            message=each.message,
+            began=tuple(attempt.event.t for attempt in each.attempts),
+            ended=tuple(attempt.end for attempt in each.attempts),
+            stopped=each.answered if each.attempts[-1].refused else None,
+        )
+        for each in sure
+    ]
+
+
+# -- what is wrong with it
+
+
+def _accused(case: Case, tried: _Tried, attempts: int) -> Verdict | None:
     """Accuse of too many attempts, of gaps that are too short or too long, or, once quiet, of too few."""
     return (
-        _endless(copy, times, attempts)
-        or _hot(case, copy, times)
-        or _slow(case, copy, times)
-        or _early(case, copy, times, attempts)
+        _endless(tried, attempts) or _hot(case, tried) or _slow(case, tried) or _early(case, tried, attempts)
     )
 
 
-def _endless(copy: str, times: list[float], attempts: int) -> Verdict | None:
-    if len(times) <= attempts:
+def _endless(tried: _Tried, attempts: int) -> Verdict | None:
+    if tried.times <= attempts:
         return None
-    said = f"{copy} was tried {len(times)} times, {attempts} declared"
-    return _broken("endless: it is tried more often than declared", said, copy, surplus=True)
+    said = f"{tried.counted}, {attempts} declared"
+    return _broken("endless: it is tried more often than declared", said, tried, surplus=True)
 
 
-def _early(case: Case, copy: str, times: list[float], attempts: int) -> Verdict | None:
-    if len(times) >= attempts:
+def _early(case: Case, tried: _Tried, attempts: int) -> Verdict | None:
+    if tried.times >= attempts or tried.stopped is None:
         return None
-    case.became_quiet()
-    if copy.partition("#")[0] not in case.dead_lettered:
-        case.witnessed(f"{copy} was tried {len(times)} times")
-    said = f"{copy} was tried {len(times)} times, {attempts} declared"
-    return _broken("it stops early: it is tried less often than declared", said, copy)
+    case.became_quiet(apart_from=("published",))
+    if not tried.stopped:
+        case.witnessed(tried.counted)
+    said = f"{tried.counted}, {attempts} declared"
+    return _broken("it stops early: it is tried less often than declared", said, tried)
 
 
-def _hot(case: Case, copy: str, times: list[float]) -> Verdict | None:
-    for number, (gap, declared) in enumerate(_gaps(case, times), start=1):
+def _hot(case: Case, tried: _Tried) -> Verdict | None:
+    for number, gap, declared in _gaps(case, tried):
         least = declared * (1 - _jitter(case)) - _tolerance(case)
         if gap < least:
-            said = f"gap {number} of {copy}: {gap:.3f} s, at least {least:.3f} s declared"
+            said = f"gap {number} of {tried.what}: {gap:.3f} s, at least {least:.3f} s declared"
             if (late := late_canary(case.history.events)) is not None:
                 raise Unjudgeable(f"{late}; {said}")
-            return _broken("hot: it is tried again sooner than declared", said, copy)
+            return _broken("hot: it is tried again sooner than declared", said, tried)
     return None
 
 
-def _slow(case: Case, copy: str, times: list[float]) -> Verdict | None:
-    for number, (gap, declared) in enumerate(_gaps(case, times), start=1):
+def _slow(case: Case, tried: _Tried) -> Verdict | None:
+    for number, gap, declared in _gaps(case, tried):
         most = declared * (1 + _jitter(case)) + _tolerance(case)
         if gap > most:
-            said = f"gap {number} of {copy}: {gap:.3f} s, at most {most:.3f} s declared"
+            said = f"gap {number} of {tried.what}: {gap:.3f} s, at most {most:.3f} s declared"
             if (excuse := unwitnessed(case.history.events)) is not None:
                 raise Unjudgeable(f"{excuse}; {said}")
-            return _broken("it is tried again later than declared", said, copy)
+            return _broken("it is tried again later than declared", said, tried)
     return None
 
 
-def _gaps(case: Case, times: list[float]) -> list[tuple[float, float]]:
-    """Return each gap beside the declared one; none where no gaps are declared."""
+def _gaps(case: Case, tried: _Tried) -> Iterator[tuple[int, float, float]]:
+    """Yield number and length of each gap that is known, with the declared one; none where none are declared."""
     declared: list[float] = case.option(PROMISE, "schedule", [])
-    if not declared:
-        return []
-    gaps = [later - earlier for earlier, later in pairwise(times)]
-    return [(gap, declared[min(number, len(declared) - 1)]) for number, gap in enumerate(gaps)]
+    for number, gap in enumerate(tried.gaps if declared else ()):
+        if gap is not None:
+            yield number + 1, gap, declared[min(number, len(declared) - 1)]
 
 
 def _jitter(case: Case) -> float:
@@ -132,17 +210,12 @@ def _tolerance(case: Case) -> float:
     return float(case.option(PROMISE, "tolerance", 0.0))
 
 
-def _broken(reason: str, said: str, copy: str, *, surplus: bool = False) -> Verdict:
+def _broken(reason: str, said: str, tried: _Tried, *, surplus: bool = False) -> Verdict:
     return Verdict(
         promise=PROMISE,
         outcome="broken",
         reason=reason,
         evidence=(said,),
-        blamed=(copy.partition("#")[0],),
+        blamed=ours((tried.message,)),
         surplus=surplus,
     )
-
-
-def _said(times: list[float]) -> str:
-    gaps = [f"{later - earlier:.2f}" for earlier, later in pairwise(times)]
-    return f"{' s, '.join(gaps)} s apart"

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from atleastonce import effects
+from atleastonce.attempts import Series, series
 from atleastonce.effects import Difference
 from atleastonce.history import Event, History, Moment, Observation
 from atleastonce.ledger import Ledger
@@ -137,9 +138,34 @@ class Case:
         """The messages of which the broker confirmed a copy, or a service accepted one."""
         return frozenset(e.message for e in self.history.events if is_published(e) and e.message)
 
+    @cached_property
+    def declined(self) -> frozenset[str]:
+        """The messages that were answered with a failure for good: nobody is owed their effect."""
+        return frozenset(e.message for e in self.history.events if e.event == "declined" and e.message)
+
+    @cached_property
+    def series(self) -> tuple[Series, ...]:
+        """What services asked each other over HTTP, attempt by attempt."""
+        return series(self.history.events)
+
     def repeated(self) -> tuple[str, ...]:
-        """Return the innocent messages that were delivered at least twice."""
-        return tuple(message for message in self.innocents if self.ledger.deliveries(message) > 1)
+        """Return the innocent messages that were delivered at least twice, or asked for twice of a service."""
+        again = {each.message for each in self.series if each.reached > 1}
+        again |= {message for message in self.innocents if self.ledger.deliveries(message) > 1}
+        return tuple(message for message in self.innocents if message in again - self.declined)
+
+    def stands(self, surplus: Collection[Difference]) -> None:
+        """Raise Unjudgeable where what is too much may still be taken back, or may be a failure's.
+
+        Services that ask each other compensate: that takes time, as a missing effect does.
+        """
+        said = "; ".join(evidence(surplus))
+        if self.declined and not blamed(surplus):
+            raise Unjudgeable(
+                f"{listed(sorted(self.declined))} failed for good, and may be what is more: {said}"
+            )
+        if self.series:
+            self.witnessed(f"too much: {said}")
 
     # -- what was seen
 
@@ -183,6 +209,10 @@ class Case:
         """The messages in the dead-letter queue; None where one of them could not be told."""
         return frozenset(letter.message for letter in self.observed("faulty").dead_letters)
 
+    def explained(self, owed: Collection[str]) -> bool:
+        """Tell whether totals are short by what failed for good, since the effects of all others are seen by name."""
+        return bool(self.declined) and {*owed} - self.declined <= self.touched
+
     def missing(self, suspects: Collection[str]) -> tuple[Difference, ...]:
         """Return what these messages lack of their effect.
 
@@ -194,7 +224,7 @@ class Case:
         totals = tuple(each for each in short if each.message is None)
         if theirs or not totals:
             return (*theirs, *totals) if theirs else ()
-        if any(each.message for each in short):
+        if any(each.message for each in short) or self.explained(suspects):
             return ()
         others = [each for each in self.innocents if each not in suspects]
         # They are cleared by effects that name them, where those of a suspect have no name.

@@ -1,8 +1,12 @@
 """effects-once: however often an input is delivered, its effect (state and outputs) is that of one delivery.
 
 Assumes that the history is quiet and its clean runs agree; otherwise it is unknown. A difference that is a
-deficit is not charged here but to nothing-lost, and what poison did is not charged at all. Linear in the events.
+deficit is not charged here but to nothing-lost, and what poison did is not charged at all, nor what became of a
+request that was declined for good. Between services that ask each other over HTTP, an input is also delivered twice
+where one asked another twice, and a surplus is accused once it had its time to be taken back. Linear in the events.
 """
+
+from collections.abc import Collection
 
 from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, judged
 from atleastonce.history import History
@@ -26,21 +30,30 @@ def _judged(case: Case) -> Verdict:
         raise Unjudgeable(
             f"a clean run shows no effect of {', '.join(repeated)}: observe more", occasion=False
         )
-    more = tuple(each for each in differences if each.kind != "deficit" and each.message not in case.poisons)
+    excused = {*case.poisons, *case.declined}
+    more = tuple(each for each in differences if each.kind != "deficit" and each.message not in excused)
     if not more:
         reason = f"delivered more than once, {', '.join(seen)} had one effect"
         return Verdict(promise=PROMISE, outcome="kept", reason=reason)
     if case.poisons and not blamed(more):
         # The clean runs go without poison: nobody knows what a service may count, or note, of it.
         raise Unjudgeable(f"{', '.join(case.poisons)} may be what is more: {'; '.join(evidence(more))}")
+    case.stands(more)
     guilty = blamed(more) or tuple(seen)
     return Verdict(
         promise=PROMISE,
         outcome="broken",
         reason=f"{', '.join(guilty)} had another effect than one delivery has; "
-        f"delivered more than once: {', '.join(repeated)}",
+        f"delivered more than once: {', '.join(repeated)}{_keys(case, guilty)}",
         evidence=evidence(more),
         blamed=guilty,
         # A total that names no message may hold what came late from an earlier case: it must be seen again.
         surplus=any(difference.kind == "surplus" and difference.message for difference in more),
     )
+
+
+def _keys(case: Case, guilty: Collection[str]) -> str:
+    """Say it where attempts at one thing carried several idempotency keys: nobody could tell that they were one."""
+    found = [each for each in case.series if each.message in guilty and each.keys > 1]
+    said = (f"{each.call} was asked {len(each.attempts)} times under {each.keys} keys" for each in found)
+    return "".join(f"; {each}" for each in dict.fromkeys(said))

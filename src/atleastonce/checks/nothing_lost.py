@@ -56,6 +56,8 @@ def _missing(case: Case) -> tuple[Difference, ...]:
     refused = {message for message in case.innocents if message not in case.confirmed}
     missing = tuple(each for each in case.differences if _lacks(case, each) and each.message not in refused)
     if refused and missing and all(each.message is None for each in missing):
+        if refused <= case.declined and case.explained(case.confirmed & case.seen):
+            return ()
         raise Unjudgeable(f"{', '.join(refused)} was not accepted, and may be missing: {_listed(missing)}")
     return missing
 

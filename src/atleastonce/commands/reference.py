@@ -15,6 +15,7 @@ _MODULES = {
     "kafka": "campus_food.kafka.inventory",
     "order": "campus_food.rabbitmq.order",
     "notification": "campus_food.rabbitmq.notification",
+    "rest": "campus_food.rest.order",
 }
 """For each contract, the module that it starts."""
 

@@ -30,9 +30,7 @@ def run(counterexample: Path, *, times: int, contract: Path | None, source: Sour
     chosen = _contract(contract, header)
     _check(planned, chosen)
     console = Console(highlight=False)
-    with session(
-        [chosen.contract.broker.kind], source, lambda line: console.print(line, style="dim")
-    ) as running:
+    with session(chosen.contract.brokers, source, lambda line: console.print(line, style="dim")) as running:
         with running.site(chosen) as site:
             judged = campaign.replay(site, planned, times)
         return _conclude(console, judged)

@@ -19,7 +19,7 @@ from atleastonce.commands import reference
 from atleastonce.commands.presenting import Presenter, presenter
 from atleastonce.commands.session import Session, Source, session
 from atleastonce.commands.verify import with_queue_type
-from atleastonce.contract import QueueType
+from atleastonce.contract import BrokerKind, QueueType
 from atleastonce.conversion import near
 from atleastonce.errors import UsageError
 from atleastonce.exploration import EXPLORERS
@@ -31,6 +31,8 @@ from atleastonce.report.progress import watching
 _AS_IT_SHOULD_BE, _NOT_SO = 0, 1
 _MOST_UNKNOWN = 0.01
 _SHRINKS = 5.0
+_BROKERS: dict[str, tuple[BrokerKind, ...]] = {"rabbitmq": ("rabbitmq",), "http": ()}
+"""What is tried, by the kind of broker, and the brokers that this needs."""
 _MARKS = {"broken": "✗ broken", "kept": "✓ kept", "unknown": "? unknown"}
 
 
@@ -45,6 +47,8 @@ class Subject:
     instances: int = 1
     reset: str = "fresh-ids"
     explore: tuple[str, ...] = tuple(EXPLORERS)
+    kinds: tuple[BrokerKind, ...] = ("rabbitmq",)
+    """The brokers that it needs."""
     why_not: str = ""
     """Why its fault cannot be shown on this type of queue."""
 
@@ -95,7 +99,7 @@ def run(
     began = time.monotonic()
     tried: list[Tried] = []
     for group in _groups(subjects):
-        with session(["rabbitmq"], Source(provider), shown.say) as running:
+        with session(group[0].kinds, Source(provider), shown.say) as running:
             tried += [_tried(each, running, shown, queue_type) for each in group]
     seconds = time.monotonic() - began
     _show(tried, subjects, shown)
@@ -122,7 +126,7 @@ def _subjects(queue_type: str) -> Iterator[Subject]:
     from campus_food.mutants import MUTANTS  # noqa: PLC0415 - as above
 
     for name, mutant in {**MUTANTS, **GREEN}.items():
-        if mutant.broker == "rabbitmq":
+        if mutant.broker in _BROKERS:
             yield Subject(
                 name=name,
                 stem=mutant.contract,
@@ -131,10 +135,12 @@ def _subjects(queue_type: str) -> Iterator[Subject]:
                 instances=mutant.instances,
                 reset=mutant.reset,
                 explore=mutant.explore,
+                kinds=_BROKERS[mutant.broker],
                 why_not="" if queue_type in mutant.queue_types else mutant.why_not,
             )
     for name, stem in (("inventory", "rabbitmq"), ("order", "order"), ("notification", "notification")):
         yield Subject(name=name, stem=stem)
+    yield Subject(name="rest", stem="rest", kinds=())
 
 
 def _chosen(subjects: Iterator[Subject], only: str | None) -> list[Subject]:
@@ -158,8 +164,9 @@ def _chosen(subjects: Iterator[Subject], only: str | None) -> list[Subject]:
 def _groups(subjects: Sequence[Subject]) -> Iterator[list[Subject]]:
     """Yield what shares a broker: the mutants; a correct service is tried with a restart, which others would see."""
     shown = [each for each in subjects if not each.why_not]
-    if mutants := [each for each in shown if each.promise]:
-        yield mutants
+    for kinds in dict.fromkeys(each.kinds for each in shown):
+        if mutants := [each for each in shown if each.promise and each.kinds == kinds]:
+            yield mutants
     yield from ([each] for each in shown if not each.promise)
 
 
@@ -178,7 +185,9 @@ def _tried(subject: Subject, running: Session, shown: Presenter, queue_type: Que
     said = f"breaks {subject.promise}" if subject.promise else "correct"
     shown.console.print(f"\n{subject.name} ({said})", style="bold")
     with (
-        running.site(with_queue_type(contract, queue_type), shown.histories / subject.name) as site,
+        running.site(
+            with_queue_type(contract, queue_type if subject.kinds else None), shown.histories / subject.name
+        ) as site,
         _watcher(subject, shown) as watcher,
     ):
         findings = Campaign(site, plan, watcher).carry_out()

@@ -10,7 +10,7 @@ from atleastonce.brokers import Broker, Kind, ProviderName, open_broker, open_br
 from atleastonce.brokers.broker import Say
 from atleastonce.commands.interruption import terminable
 from atleastonce.contract import ContractFile
-from atleastonce.lane import Site
+from atleastonce.layout import Site
 from atleastonce.lifetimes import Lifetime
 from atleastonce.site import laid_out
 
@@ -34,8 +34,8 @@ class Session:
 
     @contextlib.contextmanager
     def site(self, contract: ContractFile, histories: Path | None = None) -> Iterator[Site]:
-        """Lay out the site of a contract on the broker of its kind."""
-        broker = self.brokers[contract.contract.broker.kind]
+        """Lay out the site of a contract on the broker of its kind, where it needs one."""
+        broker = next((self.brokers[kind] for kind in contract.contract.brokers), None)
         with laid_out(contract, broker, self.lifetime, self.stop, histories) as site:
             yield site
 

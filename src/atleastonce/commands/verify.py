@@ -38,7 +38,7 @@ def run(
     plan = replace(plan, explore=explored(explore), budget=None if budget is None else duration(budget))
     shown = presenter(report)
     with (
-        session([contract.contract.broker.kind], source, shown.say) as running,
+        session(contract.contract.brokers, source, shown.say) as running,
         running.site(contract, shown.histories) as site,
     ):
         with watching(shown.console, RULES) as watcher:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from atleastonce.contract import Contract
 from atleastonce.exploration.crash_points import crashes
 from atleastonce.exploration.duplicates import duplicates
+from atleastonce.exploration.http import http
 from atleastonce.exploration.order import order
 from atleastonce.exploration.outages import outages
 from atleastonce.exploration.poison import poison
@@ -19,5 +20,6 @@ EXPLORERS: dict[str, Explorer] = {
     "poison": poison,
     "outage": outages,
     "crash": crashes,
+    "http": http,
 }
 """By the name that ``--explore`` takes; from a calm history of the messages to use, and the contract."""

@@ -8,7 +8,7 @@ from atleastonce.contract import Contract
 from atleastonce.exploration.crash_points import crash_points
 from atleastonce.exploration.crowd import crowd
 from atleastonce.history import History
-from atleastonce.schedule import Action, Schedule, publish
+from atleastonce.schedule import Action, Schedule, is_of, publish
 
 _BACKLOG = 24
 """How many messages wait while a service is down, and how many fresh ones come once it is back."""
@@ -26,8 +26,13 @@ def outages(calm: History, contract: Contract) -> Iterator[Schedule]:
     services = tuple(contract.all_services)
     entry = services[0] if contract.input.http else ""
     promised = {*contract.promised}
+    asking = {event.service for event in calm.events if event.event == "request"}
+    if contract.broker.kind == "http":
+        services = tuple(each for each in services if any(is_of(name, each) for name in asking))
     if "backlog-drains" in promised:
-        yield from (backlog(calm, service) for service in services if service != entry)
+        asked = {event.to for event in calm.events if event.event == "request"} - {*contract.consumers}
+        waiting = (each for each in services if each != entry and each not in asked)
+        yield from (backlog(calm, service) for service in waiting)
     if promised & {"recovers", "tells-health"}:
         yield from (_disturbed(calm, Action(isolate=each), Action(mend=each)) for each in services)
     if "recovers" in promised:

@@ -22,10 +22,15 @@ _UUID = re.compile(f"{HEX}{HEX}{{7}}-{HEX}{{4}}-{HEX}{{4}}-{HEX}{{4}}-{HEX}{{12}
 
 
 class Segment(NamedTuple):
-    """Bytes to pass on, whole frames only, and the protocol events that they carry."""
+    """Bytes to pass on, whole frames only, and the protocol events that they carry.
+
+    `refuse` takes back a request that was not passed on, and returns the answer that its sender gets instead;
+    None where the protocol has none, or none at this moment.
+    """
 
     data: bytes
     events: tuple[Event, ...] = ()
+    refuse: "Callable[[], Segment | None] | None" = None
 
 
 class Codec(Protocol):

@@ -11,13 +11,14 @@ import msgspec
 from atleastonce.history import Event
 from atleastonce.relay.codec import Codec, From, Segment
 from atleastonce.relay.traps import Traps
-from atleastonce.schedule import Trap
+from atleastonce.schedule import Trap, When
 
 
 class Keeper(Protocol):
     """What a link needs of the relay that it belongs to."""
 
     service: str
+    to: str
     traps: Traps
     record: Callable[[Event], None]
     strike: Callable[[Trap, "Link"], None]
@@ -37,6 +38,8 @@ class Link:
         self.dead = False
         self.ended = asyncio.Event()
         self._holding = False
+        self._refusing = False
+        self._limit: asyncio.TimerHandle | None = None
         self._held: deque[_Held] = deque()
         self._ends: dict[From, End] = {}
         self._early = bytearray()
@@ -53,17 +56,33 @@ class Link:
             else:
                 end.transport.close()
 
+    def unreached(self) -> None:
+        """Note that nobody took the connection, and end it: the subject sees a broker that is not there."""
+        self.relay.record(self._stamped(Event(event="unreached")))
+        self.end()
+
     def refuse(self) -> None:
         """Reset a connection that was just taken: what a subject sees of a broker out of its reach."""
         self.dead = True
+        if self.relay.to:
+            self.relay.record(self._stamped(Event(event="unreached")))
         for end in self._ends.values():
             end.transport.abort()
         self.ended.set()
         self.relay.forget(self)
 
-    def hold(self) -> None:
-        """Keep back everything, in both directions, from the frame that is due now on."""
+    def hold(self, at_most: float | None = None) -> None:
+        """Keep back everything, in both directions, from the frame that is due now on.
+
+        After `at_most` seconds the link is cut, unless it has ended before.
+        """
         self._holding = True
+        if at_most is not None:
+            self._limit = asyncio.get_running_loop().call_later(at_most, self._give_up)
+
+    def fail(self) -> None:
+        """Answer the request that is due now, in place of the other end; cut where that cannot be done."""
+        self._refusing = True
 
     def release(self) -> None:
         """Pass on what was held, and go on."""
@@ -119,6 +138,9 @@ class Link:
     def bury(self) -> None:
         """From now on absorb what comes, and ask the broker to end the link in order."""
         self.dead = True
+        for held in self._held:
+            if held.side == "subject":
+                self._not_passed(held.segment)
         broker = self._ends.get("broker")
         if broker is None:
             self.end()
@@ -137,6 +159,8 @@ class Link:
             self.relay.record(self._stamped(event))
         for end in self._ends.values():
             end.transport.close()
+        if self._limit is not None:
+            self._limit.cancel()
         self.ended.set()
         self.relay.forget(self)
 
@@ -147,9 +171,12 @@ class Link:
         if not segment.events:
             self._write(side, segment.data)
             return
-        trap = None if asked else self.relay.traps.due("before", self.relay.service, segment.events)
+        trap = None if asked else self._due("before", segment)
         if trap is not None:
             self._spring(trap)
+            if self._refusing:
+                self._refuse(side, segment)
+                return
             if self.dead:
                 self._absorb(side, segment)
                 return
@@ -159,12 +186,42 @@ class Link:
         self._write(side, segment.data)
         for event in segment.events:
             self.relay.record(self._stamped(event))
-        if (trap := self.relay.traps.due("after", self.relay.service, segment.events)) is not None:
+        if (trap := self._due("after", segment)) is not None:
             self._spring(trap)
+
+    def _due(self, when: When, segment: Segment) -> Trap | None:
+        return self.relay.traps.due(when, self.relay.service, segment.events, self.relay.to)
+
+    def _refuse(self, side: From, segment: Segment) -> None:
+        """Answer a segment in place of the other end."""
+        self._refusing = False
+        answer = self._not_passed(segment)
+        if answer is None:
+            self.cut()
+            return
+        self._ends[side].transport.write(answer.data)
+        for event in answer.events:
+            self.relay.record(self._stamped(event))
+
+    def _not_passed(self, segment: Segment) -> Segment | None:
+        """Note what a service asked of another one, though it was not passed on: it was an attempt.
+
+        Return what might be answered to it.
+        """
+        for event in segment.events:
+            if event.event == "request":
+                self.relay.record(self._stamped(msgspec.structs.replace(event, ok=False)))
+        return segment.refuse() if segment.refuse is not None else None
+
+    def _give_up(self) -> None:
+        if self._holding and not self.dead:
+            self.cut()
 
     def _absorb(self, side: From, segment: Segment) -> None:
         """Note the broker's answers to what was passed to it: the subject never saw them, but they are facts."""
-        if side == "broker":
+        if side == "subject":
+            self._not_passed(segment)
+        else:
             for event in segment.events:
                 if event.event == "response":
                     self.relay.record(self._stamped(event))
@@ -183,7 +240,7 @@ class Link:
 
     def _stamped(self, event: Event) -> Event:
         return msgspec.structs.replace(
-            event, t=self.relay.clock(), service=self.relay.service, link=self.number
+            event, t=self.relay.clock(), service=self.relay.service, to=self.relay.to, link=self.number
         )
 
 

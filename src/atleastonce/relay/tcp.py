@@ -7,9 +7,10 @@ subject: after a kill it absorbs what is still coming and ends every link of the
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -48,6 +49,10 @@ class Relay:
         traps: Traps | None = None,
     ) -> None:
         self.service = service
+        self.to = ""
+        """The service that this relay leads to; empty for the broker."""
+        self.numbers: Iterator[int] = itertools.count(1)
+        """The numbers of links; shared by the relays of one subject, whose links must be told apart."""
         self.traps = traps or Traps()
         self.record = record
         self.strike = strike
@@ -57,7 +62,6 @@ class Relay:
         self.refuses = False
         self._listeners: dict[Address, Address] = {}
         self._links: dict[int, Link] = {}
-        self._numbers = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._wire = make_wire(self.address_for)
 
@@ -135,8 +139,8 @@ class Relay:
             await server.serve_forever()
 
     def _accepted(self, upstream: Address) -> End:
-        self._numbers += 1
-        link = Link(self, self._numbers, self._wire.codec(self._numbers))
+        number = next(self.numbers)
+        link = Link(self, number, self._wire.codec(number))
         self._links[link.number] = link
         if self.refuses:
             self._loop.events.call_soon(link.refuse)
@@ -148,7 +152,7 @@ class Relay:
         try:
             await self._loop.events.create_connection(lambda: End(link, "broker"), *upstream)
         except OSError:
-            link.end()  # the subject sees what it would see without us: a broker that is not there
+            link.unreached()
         else:
             if link.ended.is_set():
                 link.end()

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from atleastonce.history import Event
-from atleastonce.schedule import Trap, When, is_of
+from atleastonce.schedule import BROKER, Trap, When, is_of
 
 
 @dataclass
@@ -16,11 +16,9 @@ class _Armed:
     seen: int = 0
     sprung: bool = False
 
-    def due(self, when: When, service: str, events: Iterable[Event]) -> bool:
+    def due(self, when: When, service: str, to: str, events: Iterable[Event]) -> bool:
         """Count these events; say whether they spring the trap."""
-        if self.sprung or self.trap.when != when:
-            return False
-        if self.trap.service and not is_of(service, self.trap.service):
+        if self.sprung or self.trap.when != when or not _waits_at(self.trap, service, to):
             return False
         found = sum(_matches(self.trap, event) for event in events)
         self.seen += found
@@ -41,17 +39,31 @@ class Traps:
         """Return the traps that still wait."""
         return tuple(armed.trap for armed in self._armed if not armed.sprung)
 
-    def due(self, when: When, service: str, events: Iterable[Event]) -> Trap | None:
+    def due(self, when: When, service: str, events: Iterable[Event], to: str = "") -> Trap | None:
         """Count these events, which pass (or have passed) together, and return the trap they spring.
 
-        At most one: the fault of the first ends the scene for the others, which then wait for the next time.
+        They pass on a link of this service to another one, or to the broker. At most one: the fault of the first
+        ends the scene for the others, which then wait for the next time.
         """
         passing = tuple(events)
-        due = [armed for armed in self._armed if armed.due(when, service, passing)]
+        due = [armed for armed in self._armed if armed.due(when, service, to, passing)]
         if not due:
             return None
         due[0].sprung = True
         return due[0].trap
+
+
+def _waits_at(trap: Trap, service: str, to: str) -> bool:
+    """Tell whether a trap waits at the link from a service to another one (or to the broker).
+
+    Between two services, it names one end as its service, and the other as its link.
+    """
+    if not to:
+        return trap.link == BROKER and (not trap.service or is_of(service, trap.service))
+    ends = ((service, to), (to, service)) if trap.service else ((service, to),)
+    return any(
+        (not trap.service or is_of(one, trap.service)) and is_of(other, trap.link) for one, other in ends
+    )
 
 
 def _matches(trap: Trap, event: Event) -> bool:

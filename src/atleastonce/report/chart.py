@@ -26,16 +26,18 @@ class _Lanes:
 
     def __init__(self, story: Story) -> None:
         self._story = story
-        self.x = {"runner": _RUNNER, "broker": _BROKER}
         names = ["service", *(f"service{n}" for n in range(2, len(story.participants) + 1))]
-        self.x |= {name: _SERVICE + _NEXT * number for number, name in enumerate(names)}
+        # Where services ask each other, there is no broker between, and the arrows need their room.
+        first, next_ = (_SERVICE, _NEXT) if story.has_broker else (_BROKER, _SERVICE - _BROKER)
+        self.x = {"runner": _RUNNER, **({"broker": _BROKER} if story.has_broker else {})}
+        self.x |= {name: first + next_ * number for number, name in enumerate(names)}
         self.last = max(self.x.values())
         self.width = self.last + 214
 
     def of(self, step: Step) -> tuple[int, int]:
         """Return where a step begins and ends."""
         source, target = (self._story.lane(step, end) for end in (step.source, step.target))
-        return self.x[source], self.x[target]
+        return self.x.get(source, _BROKER), self.x.get(target, _BROKER)
 
 
 def svg(story: Story, title: str) -> str:
@@ -74,7 +76,8 @@ def _fits(step: Step, lanes: _Lanes) -> int:
 
 
 def _heads(story: Story, lanes: _Lanes, height: int) -> Iterator[str]:
-    names = dict(zip(lanes.x, ("atleastonce", broker_name(story.broker), *story.participants), strict=True))
+    broker = [broker_name(story.broker)] if story.has_broker else []
+    names = dict(zip(lanes.x, ("atleastonce", *broker, *story.participants), strict=True))
     for lane, x in lanes.x.items():
         kind = lane.rstrip("0123456789")
         yield f'<line class="life" x1="{x}" y1="46" x2="{x}" y2="{height - 8}"/>'
@@ -102,7 +105,7 @@ def _arrow(step: Step, lanes: _Lanes, y: int) -> Iterator[str]:
     back = -1 if end < start else 1
     # In the middle of a long arrow there is a lane in the way.
     middle = (start + end) // 2 if abs(end - start) < _LONG else _BESIDE
-    kind = "again" if step.kind == "again" else step.source
+    kind = "again" if step.kind == "again" else step.source.replace("callee", "service")
     yield f'<line class="arrow {kind}" x1="{start}" y1="{y + 22}" x2="{end - 8 * back}" y2="{y + 22}"/>'
     yield f'<path class="tip {kind}" d="M{end} {y + 22}l{-11 * back} -5v10z"/>'
     yield _text(middle, y + 15, f"{step.verb} {step.what}", "label", _fits(step, lanes))

@@ -28,13 +28,14 @@ class Conduct:
         """Return the step of an event, or None where it is not the runner's or says nothing new."""
         tells: Mapping[str, Callable[[Event], Step | None]] = {
             "asked": self._asking,
+            "declined": _declined,
             "start": self._start,
             "stop": self._stop,
             "exit": self._exit,
             "exited": self._exit,
             "cut": self._cut,
             "isolated": self._isolated,
-            "mended": _mended,
+            "mended": self._mended,
             "health": _health,
             "depth": self._depth,
             "broker-restarted": _restarted,
@@ -75,11 +76,26 @@ class Conduct:
     def _cut(self, event: Event) -> Step | None:
         if id(event) not in self._strikes:
             return None
-        return _fault(f"every link of {event.service or 'the service'} cut", "cut", "broker", "service")
+        return self._fault(f"every link of {event.service or 'the service'} cut", "cut")
 
     def _isolated(self, event: Event) -> Step:
         links = f", {counted(event.size, 'link')} cut" if event.size else ""
-        return _fault(f"{event.service} cut off from the broker{links}", "isolate", "broker", "service")
+        reach = "the services that it asks" if self._over_http else "the broker"
+        return self._fault(f"{event.service} cut off from {reach}{links}", "isolate")
+
+    def _mended(self, event: Event) -> Step:
+        reach = "the other services" if self._over_http else "the broker"
+        return Step("mend", event.service, "runner", "service", f"it can reach {reach} again")
+
+    def _fault(self, what: str, rule: str) -> Step:
+        if not self._over_http:
+            return _fault(what, rule, "broker", "service")
+        # What follows the semicolon is about messages of a broker.
+        return Step(rule, what, "service", "service", allowed(rule).partition(";")[0], kind="fault")
+
+    @property
+    def _over_http(self) -> bool:
+        return self._history.header.broker == "http"
 
     def _depth(self, event: Event) -> Step | None:
         remark = self._depths.get(id(event))
@@ -124,14 +140,14 @@ def _fault(what: str, rule: str, source: Lane, target: Lane) -> Step:
     return Step(rule, what, source, target, allowed(rule), kind="fault")
 
 
-def _mended(event: Event) -> Step:
-    return Step("mend", event.service, "runner", "service", "it can reach the broker again")
-
-
 def _health(event: Event) -> Step:
     fine = "" if succeeded(event.size) else "unhealthy: "
     answer = f"{fine}answers {event.size}" if event.size else "unhealthy: no answer"
     return Step("health", event.service, "service", "runner", answer)
+
+
+def _declined(event: Event) -> Step:
+    return Step("decline", str(event.message), "service", "runner", f"answered {event.size} for good")
 
 
 def _restarted(_: Event) -> Step:

@@ -76,7 +76,7 @@ def mermaid(story: Story) -> str:
     lines = [
         "sequenceDiagram",
         "    participant runner as atleastonce",
-        f"    participant broker as {_safe(broker_name(story.broker))}",
+        *([f"    participant broker as {_safe(broker_name(story.broker))}"] if story.has_broker else []),
         *(
             f"    participant {_lane(number)} as {_safe(name)}"
             for number, name in enumerate(story.participants, start=1)

@@ -4,9 +4,10 @@ A mark helps to read a story; it accuses nobody. Where none fits, the story stan
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
+from atleastonce.attempts import Series, series
 from atleastonce.history import Event, History
 from atleastonce.report.strikes import strikes
 from atleastonce.report.wording import ordinal, succeeded
@@ -75,8 +76,11 @@ def _accepts(history: History, verdict: Verdict) -> Iterator[Mark]:
         accepted = [event for event in mine if event.event == "asked" and succeeded(event.size)]
         if verdict.surplus and len(sent) > 1:
             yield sent[1], "on the broker again"
+        elif accepted and verdict.surplus:
+            yield accepted[-1], "it had more than one effect"
         elif accepted:
-            yield accepted[-1], "accepted, but not on the broker"
+            where = "without effect" if history.header.broker == "http" else "not on the broker"
+            yield accepted[-1], f"accepted, but {where}"
 
 
 def _health(history: History, _: Verdict) -> Iterator[Mark]:
@@ -126,6 +130,7 @@ def _backs_off(history: History, verdict: Verdict) -> Iterator[Mark]:
     promised = _promised(history, "backs-off")
     gaps, jitter = promised.get("schedule", ()), promised.get("jitter", 0.0)
     tolerance, attempts = promised.get("tolerance", 0.0), promised.get("attempts", 0)
+    yield from _asked_again(history, verdict, promised)
     for deliveries in _deliveries(history, verdict):
         for number, event in enumerate(deliveries[1:], start=1):
             if attempts and number >= attempts:
@@ -139,6 +144,41 @@ def _backs_off(history: History, verdict: Verdict) -> Iterator[Mark]:
                 yield event, f"too {early}: after {gap:.3g} s, promised {wanted:g} s"
 
 
+def _asked_again(history: History, verdict: Verdict, promised: Mapping[str, Any]) -> Iterator[Mark]:
+    """Yield the requests between services that came too early, too late, too often, or were the last too soon."""
+    gaps, attempts = promised.get("schedule", ()), promised.get("attempts", 0)
+    leeway = promised.get("jitter", 0.0), promised.get("tolerance", 0.0)
+    for each in _series(history, verdict):
+        if len(each.attempts) > attempts:
+            yield each.attempts[attempts].event, f"{ordinal(attempts + 1)} attempt, {attempts} promised"
+        elif each.attempts[-1].refused and len(each.attempts) < attempts:
+            yield each.attempts[-1].event, f"the last, {attempts} promised"
+        for number, (earlier, later) in enumerate(pairwise(each.attempts)):
+            if earlier.end is None or not gaps:
+                continue
+            gap, wanted = later.event.t - earlier.end, gaps[min(number, len(gaps) - 1)]
+            if abs(gap - wanted) > wanted * leeway[0] + leeway[1]:
+                early = "early" if gap < wanted else "late"
+                yield later.event, f"too {early}: after {gap:.3g} s, promised {wanted:g} s"
+
+
+def _once(history: History, verdict: Verdict) -> Iterator[Mark]:
+    """Yield the requests between services that did again what was done."""
+    for each in _series(history, verdict):
+        first, *others = [attempt for attempt in each.attempts if attempt.event.ok] or [each.attempts[0]]
+        for other in others:
+            key = "the same" if other.marks.get("key") == first.marks.get("key") else "another"
+            yield other.event, f"again, under {key} key"
+
+
+def _series(history: History, verdict: Verdict) -> Iterator[Series]:
+    """Yield what services asked each other about the blamed messages, more than once or in vain."""
+    for each in series(history.events):
+        tried = len(each.attempts) > 1 or each.attempts[-1].refused
+        if tried and each.message in verdict.blamed and not each.doubt:
+            yield each
+
+
 _FINDERS: Mapping[str, Callable[[History, Verdict], Iterator[Mark]]] = {
     "poison-set-aside": _poison,
     "backlog-drains": _drains,
@@ -147,4 +187,5 @@ _FINDERS: Mapping[str, Callable[[History, Verdict], Iterator[Mark]]] = {
     "tells-health": _health,
     "keeps-order": _order,
     "backs-off": _backs_off,
+    "effects-once": _once,
 }

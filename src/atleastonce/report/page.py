@@ -104,4 +104,5 @@ def _told(replay: str, folder: str, found: Counterexample, rules: Mapping[str, s
 
 def _described(story: Story) -> str:
     """Say in words what the chart shows, for who cannot see it; the lines below it are the whole story."""
-    return f"Sequence of {len(story.steps)} steps between atleastonce, the broker and {', '.join(story.participants)}"
+    broker = ", the broker" if story.has_broker else ""
+    return f"Sequence of {len(story.steps)} steps between atleastonce{broker} and {', '.join(story.participants)}"

@@ -5,7 +5,7 @@ from typing import Literal
 
 from atleastonce.findings import Curve
 
-Lane = Literal["runner", "broker", "service"]
+Lane = Literal["runner", "broker", "service", "callee"]
 Kind = Literal["step", "again", "fault", "gap"]
 
 
@@ -15,7 +15,8 @@ class Step:
 
     `what` went from `source` to `target`; `remark` says more, `mark` why it matters. One more copy of a
     message (`again`) and a `fault` have the rule that allows them as their remark; `lost` is what the fault
-    prevented. A `gap` stands for steps that are left out. `service` says which one the lane ``service`` is.
+    prevented. A `gap` stands for steps that are left out. `service` says which one the lane ``service`` is, `to`
+    which one the lane ``callee``: the service that it asks over HTTP.
     """
 
     verb: str
@@ -28,6 +29,7 @@ class Step:
     lost: str = ""
     t: float = 0.0
     service: str = ""
+    to: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,13 @@ class Story:
 
     def lane(self, step: Step, end: Lane) -> str:
         """Return a name for the lane on which one end of a step lies: ``service2`` is the second service."""
-        if end != "service" or step.service not in self.services[1:]:
+        if end not in {"service", "callee"}:
             return end
-        return f"service{self.services.index(step.service) + 1}"
+        name = step.to if end == "callee" else step.service
+        number = self.services.index(name) + 1 if name in self.services else 1
+        return f"service{number}" if number > 1 else "service"
+
+    @property
+    def has_broker(self) -> bool:
+        """Whether a broker takes part."""
+        return self.broker != "http"

@@ -26,7 +26,13 @@ from atleastonce.report.wording import (
 from atleastonce.schedule import Schedule, Trap
 from atleastonce.verdict import Verdict
 
-_ANSWERED = {"publish": "confirm", "produce": "confirm", "commit": "response", "end-txn": "response"}
+_ANSWERED = {
+    "publish": "confirm",
+    "produce": "confirm",
+    "commit": "response",
+    "end-txn": "response",
+    "request": "response",
+}
 _FAULTS = frozenset({"sprung", "kill", "cut"})
 
 
@@ -38,7 +44,7 @@ def tell(history: History, verdict: Verdict, rules: Mapping[str, str], messages:
 def services(history: History) -> tuple[str, ...]:
     """Return the services that took part, in the order of the contract: each instance is one."""
     known = history.header.services
-    seen = dict.fromkeys(event.service for event in history.events if event.service)
+    seen = dict.fromkeys(name for event in history.events for name in (event.service, event.to) if name)
     return tuple(sorted(seen, key=lambda name: _place_of(name, known))) or known
 
 
@@ -54,8 +60,12 @@ def _in_telling_order(events: Iterable[Event]) -> list[tuple[Event, float]]:
     ordered: list[tuple[Event, float]] = []
     first: dict[str, int] = {}
     for event in events:
-        copy = event.copy or ""
-        at = first.get(copy) if event.event in {"published", "asked"} else None
+        # What services ask each other carries no copy of ours: it is told behind our request for its message.
+        copy = (event.message if event.to else event.copy) or ""
+        found = (first.get(each) for each in (copy, event.message or ""))
+        at = min((n for n in found if n is not None), default=None)
+        if event.event not in {"published", "asked"}:
+            at = None
         if at is None:
             if event.event != "asked":
                 first.setdefault(copy, len(ordered))
@@ -67,6 +77,7 @@ def _in_telling_order(events: Iterable[Event]) -> list[tuple[Event, float]]:
         if event.event == "asked":
             # Its next request begins with what happens from now on.
             first.pop(copy, None)
+            first.pop(event.message or "", None)
     return ordered
 
 
@@ -94,7 +105,7 @@ class _Teller:
             about_it = event.message in messages or event.event in OF_NO_MESSAGE
             if step is not None and (about_it or step.kind == "fault"):
                 mark = step.mark or self._marks.of_event(event)
-                told.append((event, replace(step, t=t, mark=mark, service=event.service)))
+                told.append((event, replace(step, t=t, mark=mark, service=event.service, to=event.to)))
         steps = folded(told, {each: named(each, self._schedule) for each in messages})
         return [*joined(steps), *self._dead_letters(messages)]
 
@@ -109,6 +120,11 @@ class _Teller:
                 step = self._output(event, self._answer(event, index, events))
             case "ack" | "nack" | "reject" | "commit" | "end-txn" if event.side == "subject":
                 step = self._settlement(event, self._answer(event, index, events))
+            case "request":
+                step = self._request(event, self._answer(event, index, events))
+            case "response" if event.to:
+                remark = f"answered {event.size}"
+                step = Step("response", f"{event.message} {event.queue}", "callee", "service", remark)
             case "confirm" | "return" | "response":
                 step = self._late_answer(event)
             case "sprung":
@@ -140,7 +156,7 @@ class _Teller:
             if wanted is None or (other.event in _FAULTS and other.service == event.service):
                 break
             about = other.of == event.event if wanted == "response" else _same_place(other, event)
-            alike = other.event == wanted and about and (other.link, other.copy) == (event.link, event.copy)
+            alike = other.event == wanted and about and _link(other) == _link(event)
             if alike and other.message == event.message and at not in self._answered:
                 self._answered.add(at)
                 return other
@@ -199,6 +215,15 @@ class _Teller:
         what = named(event.message, self._schedule) + (f" ({event.note})" if event.event == "end-txn" else "")
         return Step(event.event, what, remark=remark, mark=self._marks.of_settlement(event))
 
+    def _request(self, event: Event, answer: Event | None) -> Step | None:
+        if answer is None and not event.ok:
+            return None  # the fault that kept it back tells of it
+        what = f"{event.message} {event.queue}"
+        remark = f"answered {answer.size}" if answer else "not answered"
+        if not event.ok:
+            remark += ", and never arrived"
+        return Step("request", what, "service", "callee", f"→ {event.to}, {remark}")
+
     def _late_answer(self, event: Event) -> Step:
         """Tell an answer by itself: a fault came between it and its question, or nobody asked."""
         what = f"output of {event.message}" if event.event != "response" else f"{event.of} of {event.message}"
@@ -211,16 +236,23 @@ class _Teller:
         if trap is None:
             return Step("fault", event.note, "broker", "service", kind="fault")
         rule = self._rules.get(trap.do, "")
-        source: Lane = "broker" if trap.event in BY_BROKER else "service"
+        other: Lane = "callee" if event.to else "broker"
+        if event.to:
+            rule = rule.partition(";")[0]  # what follows is about messages of a broker
+        source: Lane = other if trap.event in BY_BROKER else "service"
         return Step(
             verb=trap.do,
-            what=fault_words(trap, event.service if self._several else ""),
+            what=fault_words(trap, event, several=self._several),
             source=source,
-            target="service" if source == "broker" else "broker",
+            target="service" if source == other else other,
             remark=f"allowed: {rule}" if rule else "",
             kind="fault",
             lost=f"{trap.event} {trap.message}" if trap.when == "before" else "",
         )
+
+
+def _link(event: Event) -> tuple[str, int, str | None]:
+    return event.service, event.link, event.copy
 
 
 def _same_place(one: Event, other: Event) -> bool:

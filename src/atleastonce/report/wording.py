@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from atleastonce.history import Event, Header
 from atleastonce.schedule import Schedule, Trap
 
-_BROKERS = {"rabbitmq": "RabbitMQ", "kafka": "Kafka"}
+_BROKERS = {"rabbitmq": "RabbitMQ", "kafka": "Kafka", "http": "HTTP"}
 
 ALLOWED: Mapping[str, str] = {
     "duplicate": "a publisher may send again after an unknown confirm",
@@ -28,6 +28,8 @@ _STRUCK = {
     "cut": "link cut",
     "hold": "link held",
     "noop": "nothing done",
+    "fail": "answered 503",
+    "time-out": "answer withheld",
 }
 BY_BROKER = frozenset({"deliver", "fetch", "confirm", "return", "response"})
 """What the broker sends; everything else comes from the service."""
@@ -42,16 +44,19 @@ def allowed(what: str) -> str:
     return f"allowed: {ALLOWED[what]}"
 
 
-def fault_words(trap: Trap, service: str = "") -> str:
+def fault_words(trap: Trap, event: Event, *, several: bool = False) -> str:
     """Say what a trap did, and when: ``service killed before ack(m1) reached the broker``.
 
-    `service` names the one that was struck, where there are several.
+    `event` is that of its springing; the one that was struck is named where there are several.
     """
+    service = (trap.service if event.to else event.service) if several else ""
     struck = _STRUCK.get(trap.do, trap.do)
     if service:
         struck = f"{service}: {struck.removeprefix('service ')}"
     nth = f"the {ordinal(trap.nth)} " if trap.nth > 1 else ""
     end = "the service" if trap.event in BY_BROKER else "the broker"
+    if event.to:
+        end = event.service if trap.event in BY_BROKER else event.to
     reached = "reached" if trap.when == "before" else "had reached"
     return f"{struck} {trap.when} {nth}{trap.event}({trap.message}) {reached} {end}"
 

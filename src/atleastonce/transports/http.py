@@ -1,7 +1,11 @@
 """The way in over HTTP: one request per copy, repeated by whoever got no 2xx answer."""
 
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
 import urllib3
 
+from atleastonce.errors import TransportError
 from atleastonce.transports import Envelope
 
 NO_ANSWER = 0
@@ -49,3 +53,27 @@ def method_and_address(text: str) -> tuple[str, str]:
     """Split ``POST http://127.0.0.1:{port}/order``, which the contract was checked for."""
     method, _, address = text.partition(" ")
     return method, address
+
+
+class _Echo(BaseHTTPRequestHandler):
+    """Answers any POST with 204."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Keep still."""
+
+
+def echo() -> None:
+    """Serve one request on 127.0.0.1 and send it; raise TransportError where it is not answered."""
+    with HTTPServer(("127.0.0.1", 0), _Echo) as server:
+        thread = threading.Thread(target=server.handle_request, daemon=True)
+        thread.start()
+        entry = HttpEntry("POST", f"http://127.0.0.1:{server.server_port}/")
+        status, note = entry.ask(Envelope(b"{}"))
+        entry.close()
+    if not accepted(status):
+        raise TransportError(f"a server of our own did not answer over HTTP: {note}")

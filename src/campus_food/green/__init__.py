@@ -8,5 +8,6 @@ GREEN: dict[str, Mutant] = {
     "batch-acks": Mutant("campus_food.green.batch_acks", "", "rabbitmq"),
     "answers-duplicates": Mutant("campus_food.green.answers_duplicates", "", "rabbitmq"),
     "counter": Mutant("campus_food.green.counter", "", "rabbitmq"),
+    "fresh-connections": Mutant("campus_food.green.fresh_connections", "", "http", contract="rest"),
 }
 """By name, in the form of `MUTANTS`, breaking nothing."""

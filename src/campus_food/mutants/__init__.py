@@ -18,7 +18,7 @@ class Mutant(NamedTuple):
     promise: str
     broker: str
     contract: str = "rabbitmq"
-    explore: tuple[str, ...] = ("duplicates", "order", "poison", "outage", "crash")
+    explore: tuple[str, ...] = ("duplicates", "order", "poison", "outage", "crash", "http")
     instances: int = 1
     reset: str = "fresh-ids"
     queue_types: tuple[str, ...] = ("quorum", "classic")
@@ -32,6 +32,10 @@ def _inventory(name: str, promise: str, *explore: str) -> Mutant:
 
 def _order(name: str, promise: str, *explore: str) -> Mutant:
     return _inventory(name, promise, *explore)._replace(contract="order")
+
+
+def _rest(name: str, promise: str) -> Mutant:
+    return Mutant(f"campus_food.mutants.{name}", promise, "http", contract="rest", explore=("http",))
 
 
 MUTANTS = {
@@ -67,6 +71,10 @@ MUTANTS = {
     "healthy-zombie": _inventory("healthy_zombie", "tells-health", "outage"),
     "cancelled-is-handled": _inventory("cancelled_is_handled", "nothing-lost", "crash"),
     "order-broken": _inventory("order_broken", "keeps-order", "order")._replace(race=True),
+    "no-retry": _rest("no_retry", "backs-off"),
+    "hot-retry": _rest("hot_retry", "backs-off"),
+    "endless-retry": _rest("endless_retry", "backs-off"),
+    "retry-new-key": _rest("retry_new_key", "effects-once"),
     "auto-commit-early": Mutant(
         "campus_food.mutants.auto_commit_early", "nothing-lost", "kafka", contract="kafka", explore=("crash",)
     ),

@@ -1,0 +1,187 @@
+"""Puts the parts of a lane together: every instance of every service, its relays, and the addresses that it is told.
+
+A service reaches the broker, and every other service, through relays of its own, so that the history says whose
+link it was; what observes a service, or asks it first, reaches it directly.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import Protocol
+
+from atleastonce import templates
+from atleastonce.brokers.ports import free_ports
+from atleastonce.contract import Contract, Service
+from atleastonce.faults import FAULTS
+from atleastonce.faults.scene import Scene
+from atleastonce.history import Event
+from atleastonce.layout import Site
+from atleastonce.observe.http import HttpObserver
+from atleastonce.part import Part
+from atleastonce.recording import Record
+from atleastonce.relay.codec import Names
+from atleastonce.relay.http import HttpWire
+from atleastonce.relay.link import Link
+from atleastonce.relay.loop import Loop
+from atleastonce.relay.tcp import LOOPBACK, Relay
+from atleastonce.relay.traps import Traps
+from atleastonce.schedule import Trap, instance, is_of
+from atleastonce.subjects.process import ProcessSubject, own_environment
+from atleastonce.transports import Namespace
+from atleastonce.transports.http import method_and_address
+
+_HTTP = "http:"
+
+
+class Ground(Protocol):
+    """What parts need of the lane that they are put into."""
+
+    site: Site
+    name: str
+    contract: Contract
+    namespace: Namespace
+    loop: Loop
+    names: Names
+    traps: Traps
+    record: Record
+
+    def recorded(self, event: Event) -> None:
+        """Take an event that a relay saw."""
+
+
+class Assembly:
+    """The parts of one lane, not started yet; the stack ends them, and their relays after them."""
+
+    def __init__(self, lane: Ground, observer: HttpObserver, stack: ExitStack) -> None:
+        self._lane = lane
+        self._observer = observer
+        self._stack = stack
+        self._services = lane.contract.all_services
+        self._ports = {name: free_ports(each.instances) for name, each in self._services.items()}
+        self._asked = {other for each in self._services.values() for other in _asked(each)}
+        self._parts: list[Part] = []
+
+    def parts(self) -> tuple[Part, ...]:
+        """Make every instance of every service, with its relays."""
+        for name, ports in self._ports.items():
+            for number, port in enumerate(ports, start=1):
+                self._parts.append(self._made(name, number, port))
+        return tuple(self._parts)
+
+    def _made(self, service_name: str, number: int, port: int) -> Part:
+        lane, service = self._lane, self._services[service_name]
+        name = instance(service_name, number, service.instances)
+        only_asked = service_name in self._asked and not service.uses_broker
+        numbers = itertools.count(1)
+        broker = self._broker_relay(name, numbers)
+        links = {other: self._relay_to(other, name, numbers) for other in _asked(service)}
+        directory = lane.site.directory(lane.name)
+        data = directory / "data" / service_name
+        data.mkdir(parents=True, exist_ok=True)
+        runtime = {
+            **(lane.namespace.placeholders(*broker.address) if broker else {}),
+            **{_HTTP + each: f"http://{LOOPBACK}:{ports[0]}" for each, ports in self._ports.items()},
+            "port": str(port),
+            "data_dir": str(data),
+            "instance": str(number),
+        }
+        told = {**runtime, **{_HTTP + each: _address(relay) for each, relay in links.items()}}
+        filled = {key: templates.fill(text, told) for key, text in service.env.items()}
+        subject = ProcessSubject(
+            name,
+            templates.fill(service.command, told),
+            {**lane.site.environment(own_environment()), **filled},
+            directory / f"{name}.log",
+            lane.site.contract.path.resolve().parent,
+        )
+        part = Part(
+            name=name,
+            service_name=service_name,
+            service=service,
+            relays=(*((broker,) if broker else ()), *links.values()),
+            subject=subject,
+            runtime=runtime,
+            record=lane.record,
+            observer=self._observer,
+            listens=tuple(self._addresses(service_name, runtime)),
+            must_subscribe=broker is not None and not self._is_entry(service_name) and not only_asked,
+            cancelled=lane.site.stop.is_set,
+        )
+        self._stack.callback(part.end)
+        return part
+
+    # -- relays
+
+    def _broker_relay(self, name: str, numbers: Iterator[int]) -> Relay | None:
+        lane = self._lane
+        if lane.site.upstream is None:
+            return None
+        relay = Relay(
+            lane.loop,
+            lane.site.upstream,
+            name,
+            lambda address_for: lane.site.wire(lane.names, address_for),
+            lane.recorded,
+            self._strike,
+            lane.traps,
+        )
+        return self._opened(relay, numbers)
+
+    def _relay_to(self, other: str, name: str, numbers: Iterator[int]) -> Relay:
+        lane = self._lane
+        upstream = (LOOPBACK, self._ports[other][0])
+        relay = Relay(
+            lane.loop, upstream, name, lambda _: HttpWire(lane.names), lane.recorded, self._strike, lane.traps
+        )
+        relay.to = other
+        return self._opened(relay, numbers)
+
+    def _opened(self, relay: Relay, numbers: Iterator[int]) -> Relay:
+        relay.numbers = numbers
+        relay.clock = self._lane.record.clock
+        return self._stack.enter_context(relay)
+
+    def _strike(self, trap: Trap, link: Link) -> None:
+        """Let a fault strike the service that the trap names: the one whose link it is, or the one that it leads to."""
+        own = next(part for part in self._parts if part.name == link.relay.service)
+        if not trap.service or is_of(own.name, trap.service):
+            FAULTS[trap.do].strike(Scene(link, own.kill, own.terminate))
+            return
+        asked = next(part for part in self._parts if part.service_name == link.relay.to)
+
+        def kill() -> None:
+            asked.kill()
+            link.end()  # as the kernel does it, but now: what was not passed on does not reach the dead
+
+        FAULTS[trap.do].strike(Scene(link, kill, asked.terminate))
+
+    # -- being ready
+
+    def _is_entry(self, service_name: str) -> bool:
+        """Tell whether messages reach this service over HTTP, so that it need not consume anything."""
+        return bool(self._lane.contract.input.http) and service_name == next(iter(self._services))
+
+    def _addresses(self, service_name: str, runtime: Mapping[str, str]) -> Iterator[str]:
+        """Yield the addresses where a service must listen to be ready: those that we, or others, shall use."""
+        contract, service = self._lane.contract, self._services[service_name]
+        anyone = {**runtime, "id": "0", "message_id": "0", "n": "0"}
+        if service_name in self._asked and not service.uses_broker:
+            yield f"http://{LOOPBACK}:{runtime['port']}"
+        if service_name != next(iter(self._services)):
+            return
+        for template in contract.observe.http:
+            if not any(name.startswith(_HTTP) for name in templates.placeholders(template)):
+                yield templates.fill(template, anyone)
+        if contract.input.http:
+            yield templates.fill(method_and_address(contract.input.http)[1], anyone)
+
+
+def _asked(service: Service) -> tuple[str, ...]:
+    """Return the other services that a service is told the addresses of."""
+    found = (each for text in service.texts for each in templates.placeholders(text))
+    return tuple(dict.fromkeys(each.removeprefix(_HTTP) for each in found if each.startswith(_HTTP)))
+
+
+def _address(relay: Relay) -> str:
+    host, port = relay.address
+    return f"http://{host}:{port}"

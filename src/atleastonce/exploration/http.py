@@ -1,0 +1,84 @@
+"""HTTP: what one service asks another one fails, is lost on its way or at its end, or is cut short by a crash."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple, get_args
+
+import msgspec
+
+from atleastonce.contract import Contract
+from atleastonce.history import History
+from atleastonce.promises import BacksOff
+from atleastonce.schedule import Action, Schedule, Trap, When, is_of, publish
+
+
+class _Asked(NamedTuple):
+    """One request of the calm run: who asked whom about which message, and for which time."""
+
+    service: str
+    other: str
+    message: str
+    nth: int
+    call: str
+    """Method and path."""
+
+
+def http(calm: History, contract: Contract) -> Iterator[Schedule]:
+    """Yield what may happen to every request of the calm run that is about a message.
+
+    It is refused once, or as often as it is repeated; cut before it arrives; done, and its answer cut or withheld;
+    and whoever asks, or is asked, ends at each of the four moments.
+    """
+    promised = contract.promised.get("backs-off")
+    for asked in _requests(calm, contract):
+        yield _struck(calm, asked, _trap(asked, "before", "request", "fail"))
+        if isinstance(promised, BacksOff) and promised.covers(f"{asked.other} {asked.call}"):
+            repeated = range(asked.nth, asked.nth + promised.attempts)
+            yield _struck(
+                calm,
+                asked,
+                *(_trap(asked._replace(nth=nth), "before", "request", "fail") for nth in repeated),
+            )
+        yield _struck(calm, asked, _trap(asked, "before", "request", "cut"))
+        yield _struck(calm, asked, _trap(asked, "before", "response", "cut"))
+        yield _struck(calm, asked, _trap(asked, "before", "response", "time-out"))
+        for each in (asked, asked._replace(service=asked.other, other=asked.service)):
+            for event in ("request", "response"):
+                for when in get_args(When):
+                    yield _struck(calm, each, _trap(each, when, event, "kill"))
+            yield _struck(calm, each, _trap(each, "after", "request", "stop"))
+
+
+def _requests(calm: History, contract: Contract) -> Iterator[_Asked]:
+    times: Counter[tuple[str, str, str]] = Counter()
+    for event in calm.events:
+        if event.event == "request" and event.message in calm.header.schedule.messages:
+            service = next(name for name in contract.all_services if is_of(event.service, name))
+            place = (service, event.to, str(event.message))
+            times[place] += 1
+            yield _Asked(*place, times[place], event.queue)
+
+
+def _trap(asked: _Asked, when: When, event: str, fault: str) -> Trap:
+    return Trap(
+        when=when,
+        event=event,
+        message=asked.message,
+        nth=asked.nth,
+        service=asked.service,
+        link=asked.other,
+        do=fault,
+    )
+
+
+def _struck(calm: History, asked: _Asked, *traps: Trap) -> Schedule:
+    """Return the schedule with these traps; what they end is started again right behind the message.
+
+    Messages behind it would only meet a service that is not there, each for as long as that is tried.
+    """
+    given = calm.header.schedule
+    names = [*given.messages]
+    behind = names.index(asked.message) + 1
+    starts = (Action(start=asked.service),) if traps[0].do in ("kill", "stop") else ()
+    actions = (*publish(*names[:behind]), *starts, *publish(*names[behind:]))
+    return msgspec.structs.replace(given, actions=actions, traps=traps)

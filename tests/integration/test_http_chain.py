@@ -1,0 +1,62 @@
+"""A chain over HTTP that nobody here designed: judged without a broker."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from atleastonce.campaign import Plan
+from atleastonce.contract import ContractFile
+from atleastonce.contract_file import load, parse
+
+pytestmark = pytest.mark.timeout(300)
+
+CONTRACT = Path(__file__).parent / "subjects" / "chain.toml"
+PLAN = Plan(messages=1, explore=("duplicates", "http", "outage"), shrink_budget=10)
+BUGS = {"new-key": "effects-once", "forgets": "effects-once", "no-retry": "backs-off", "hot": "backs-off"}
+
+
+@pytest.fixture
+def atleastonce_provider() -> str:
+    """Run each test once: there is no broker to provide."""
+    return "native"
+
+
+@pytest.fixture
+def chain() -> Callable[[str], ContractFile]:
+    """Give the contract of the chain, with this bug in both services."""
+
+    def contract(bug: str = "") -> ContractFile:
+        found = load(CONTRACT)
+        text = found.text.replace('BUG = ""', f'BUG = "{bug}"')
+        return msgspec.structs.replace(found, text=text, contract=parse(text))
+
+    return contract
+
+
+def test_correct_chain_is_left_alone(subject, chain):
+    """Refused, cut, answered too late, killed at every moment: every promise is kept, and none unknown."""
+    found = subject(chain()).verify(PLAN).findings
+    assert {name: tally.outcome for name, tally in found.tallies.items()} == dict.fromkeys(
+        found.tallies, "kept"
+    )
+    assert sum(tally.unknown for tally in found.tallies.values()) == 0, found.tallies
+    assert found.tallies["backs-off"].kept > 3
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_bug_is_found_and_can_be_replayed(subject, chain, bug):
+    """By the promise that it breaks, in few steps, and not without the bug."""
+    promise = BUGS[bug]
+    plan = replace(PLAN, until=promise, confirm=1)
+    found = subject(chain(bug)).verify(plan).findings
+    example = found.counterexample(promise)
+    assert example is not None, found.tallies
+    schedule = example.judged.history.header.schedule
+    assert schedule.steps <= 4
+    replayed = subject(chain(bug)).replay(schedule, times=3)
+    assert [each.verdicts[promise].outcome for each in replayed] == ["broken"] * 3
+    (right,) = subject(chain()).replay(schedule)
+    assert right.verdicts[promise].outcome == "kept"

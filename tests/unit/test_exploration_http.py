@@ -1,0 +1,73 @@
+"""What is tried of the requests between services."""
+
+from typing import Any
+
+from atleastonce.contract import BrokerTable, Contract, Input, Service
+from atleastonce.exploration.http import http
+from atleastonce.exploration.outages import outages
+from atleastonce.schedule import Schedule
+from histories import history, seen
+
+CALM = history(
+    "request m1 *shop ^depot >take; response m1 *shop ^depot =200; request *shop ^depot >health; asked m1#1 =200; "
+    "published m1#1; request m2 *shop ^depot >take; response m2 *shop ^depot =200; asked m2#1 =200; published m2#1",
+    seen(),
+    seen(),
+)
+RETRIES = {"attempts": 3, "schedule": []}
+
+
+def contract(**promises: Any) -> Contract:
+    """Return the contract of a shop and a depot without a broker."""
+    return Contract(
+        broker=BrokerTable(kind="http"),
+        input=Input(http="POST http://h/", message="whole"),
+        services=dict.fromkeys(("shop", "depot"), Service(command="run")),
+        promises={"effects-once": True, **promises},
+    )
+
+
+def told(message: str, **promises: Any) -> list[str]:
+    """Return the schedules about a message, in words."""
+    return [each.describe() for each in http(CALM, contract(**promises)) if about(each) == message]
+
+
+def about(schedule: Schedule) -> str:
+    """Return the message that the traps of a schedule are about."""
+    return schedule.traps[0].message
+
+
+def test_every_request_of_a_message_is_struck_in_every_way() -> None:
+    """What ends is started behind the message, before others would only find it gone."""
+    ends = [
+        f"publish m1; start {service}; publish m2; {fault}(m1) between {service} and {other}"
+        for service, other in (("shop", "depot"), ("depot", "shop"))
+        for fault in (
+            *(f"kill {when} {event}" for event in ("request", "response") for when in ("before", "after")),
+            "stop after request",
+        )
+    ]
+    faults = ["fail before request", "cut before request", "cut before response", "time-out before response"]
+    assert told("m1") == [
+        *(f"publish m1; publish m2; {fault}(m1) between shop and depot" for fault in faults),
+        *ends,
+    ]
+
+
+def test_what_is_retried_fails_as_often_as_it_is_tried() -> None:
+    """Only what the contract declares so."""
+    times = ("m2", "m2, time 2", "m2, time 3")
+    always = "; ".join(f"fail before request({each}) between shop and depot" for each in times)
+    assert f"publish m1; publish m2; {always}" in told("m2", **{"backs-off": RETRIES})
+    for calls in (["depot"], ["depot take"], ["depot look"], ["shop"]):
+        found = told("m2", **{"backs-off": {**RETRIES, "calls": calls}})
+        assert (f"publish m1; publish m2; {always}" in found) is (calls in (["depot"], ["depot take"]))
+
+
+def test_only_who_asks_is_cut_off_where_there_is_no_broker() -> None:
+    """The others have no links of their own, and nothing waits for them in a queue."""
+    found = outages(CALM, contract(recovers=True, **{"backlog-drains": True}))
+    assert [each.describe() for each in found if not each.restarts_broker] == [
+        "publish m1; isolate shop; publish m2; mend shop; publish m3",
+        "publish m1; cut shop; publish m2",
+    ]
