@@ -93,13 +93,17 @@ class Cast:
         return templates.fill(message.body, self.values[name]).encode()
 
     def addresses(self, template: str, runtime: Mapping[str, str]) -> dict[str, str]:
-        """Return the addresses to observe for a template, under the name that two runs share."""
+        """Return the addresses to observe for a template, under the name that two runs share.
+
+        What differs from run to run says nothing about the effect; which service is asked does.
+        """
+        shared = {key: key.partition(":")[2] if key.startswith("http:") else "" for key in runtime}
         if not {*templates.placeholders(template)} & {"id", "message_id", "n"}:
-            return {_path(template): templates.fill(template, runtime)}
+            return {_path(templates.fill(template, shared)): templates.fill(template, runtime)}
         found = {}
         for name, values in self.values.items():
             shown = {key: f"<{name}.{key}>" for key in values}
-            label = templates.fill(template, {**dict.fromkeys(runtime, ""), **shown})
+            label = templates.fill(template, {**shared, **shown})
             found[_path(label)] = templates.fill(template, {**runtime, **values})
         return found
 

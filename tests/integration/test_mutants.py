@@ -33,7 +33,8 @@ def test_a_mutant_is_broken_by_its_promise(subject, mutant, replays, tmp_path):
     contract = reference.contract(
         tmp_path, wrong.contract, mutant, wrong.module, wrong.instances, wrong.reset
     )
-    plan = Plan(messages=2, explore=wrong.explore, until=wrong.promise, shrink_budget=20)
+    # confirmed by the replays below
+    plan = Plan(messages=2, explore=wrong.explore, until=wrong.promise, confirm=1, shrink_budget=20)
     found = subject(contract).verify(plan).findings
     assert found.tallies[wrong.promise].outcome == "broken", found.tallies
     example = found.counterexample(wrong.promise)

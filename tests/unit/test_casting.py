@@ -99,10 +99,20 @@ def test_address_with_an_id_is_asked_for_every_message() -> None:
     }
 
 
+def test_equal_paths_of_two_services_are_told_apart() -> None:
+    """Else one would hide the other."""
+    runtime = {"http:inventory": "http://127.0.0.1:81", "http:mail": "http://127.0.0.1:82"}
+    found = [cast().addresses(f"{{http:{name}}}/state", runtime) for name in ("inventory", "mail")]
+    assert found == [
+        {"inventory/state": "http://127.0.0.1:81/state"},
+        {"mail/state": "http://127.0.0.1:82/state"},
+    ]
+
+
 def test_address_without_an_id_is_asked_once() -> None:
     """A path that belongs to no message is observed as it is."""
     assert cast().addresses("http://h:{port}/stock?all={{id}}", {"port": "80"}) == {
-        "/stock?all={{id}}": "http://h:80/stock?all={id}"
+        "/stock?all={id}": "http://h:80/stock?all={id}"
     }
 
 
