@@ -131,11 +131,13 @@ def replay(provider: str, url: str | None, management_url: str | None, **options
     "--walk", is_flag=True, help="Carry the walk-through out: 0 if all came out as expected, else 1."
 )
 @click.option("--rest", is_flag=True, help="Over HTTP alone, each waiting for the next: without a broker.")
+@click.option("--kafka", is_flag=True, help="On Kafka: inventory and analytics, fed by a producer.")
 def up(**options: object) -> int:
     """Start RabbitMQ and the services order, inventory and notification, until Ctrl-C.
 
     Prints where they are, and a walk-through as commands to copy. Some commands are typed here: stop and
-    start a service, depth, duplicate, poison, lines, help, quit (with --rest, those that need no queue).
+    start a service, depth, duplicate, poison, lines, help, quit (with --rest, those that need no queue;
+    with --kafka, produce and lag instead of depth and duplicate).
     They may also come from a pipe, whose end ends nothing.
     """
     return _call("up", **options)

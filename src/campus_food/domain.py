@@ -26,11 +26,11 @@ def reserve(stock: Mapping[str, int], items: Mapping[str, int]) -> Reserved | Re
     `stock` and `items` are pieces by item name; quantities in `items` are 1 or more. An item that `stock`
     does not name is unknown. Nothing is changed here: the caller stores what is left.
     """
-    unknown = sorted(items.keys() - stock.keys())
+    unknown = items.keys() - stock.keys()
     if unknown:
-        return Refused(f"unknown item: {', '.join(unknown)}")
+        return Refused(f"unknown item: {', '.join(sorted(unknown))}")
     left = {name: stock[name] - quantity for name, quantity in items.items()}
-    short = sorted(name for name, quantity in left.items() if quantity < 0)
+    short = [name for name, quantity in left.items() if quantity < 0]
     if short:
-        return Refused(f"too little stock: {', '.join(short)}")
+        return Refused(f"too little stock: {', '.join(sorted(short))}")
     return Reserved(left)

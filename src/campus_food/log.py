@@ -28,12 +28,12 @@ class JsonLines(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False)
 
 
-def configure() -> None:
-    """Send every log of this process to standard error."""
+def configure(level: str = "INFO") -> None:
+    """Send every log of this process, from a level on, to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     # Not for `campus_food` alone: the module that is run with `python -m` logs as `__main__`.
-    logging.basicConfig(handlers=[handler], level=logging.INFO)
+    logging.basicConfig(handlers=[handler], level=level)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     # pika reports each lost connection at length; ours says it in a line, with what is done about it.
     logging.getLogger("pika").setLevel(logging.CRITICAL)

@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -120,15 +121,16 @@ LOCK_WAIT = 2000
 MAKING_TABLES = 20260217
 
 
-def open_engine(url: str, tables: Sequence[sa.Table]) -> sa.Engine:
+def open_engine(url: str, tables: Sequence[sa.Table], synchronous: str = "FULL") -> sa.Engine:
     """Open the database; where it is new, make these tables.
 
     Safe where several instances do it at once. Raises SQLAlchemy's `OperationalError` where the database is
-    locked or away: try again.
+    locked or away: try again. `synchronous` is for SQLite: with WAL, NORMAL survives a kill but not a loss of
+    power, which takes the last transactions back; FULL survives both.
     """
     engine = sa.create_engine(url)
     if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _configure_sqlite)
+        sa.event.listen(engine, "connect", partial(_configure_sqlite, synchronous))
     if engine.dialect.name == "postgresql":
         sa.event.listen(engine, "connect", _configure_postgresql)
     with engine.begin() as tx:
@@ -148,12 +150,11 @@ def _configure_postgresql(connection: Any, _record: Any) -> None:
     connection.commit()
 
 
-def _configure_sqlite(connection: Any, _record: Any) -> None:
+def _configure_sqlite(synchronous: str, connection: Any, _record: Any) -> None:
     connection.execute(f"PRAGMA busy_timeout = {LOCK_WAIT}")
     # Readers (HTTP) and the writer do not wait for each other.
     _switch_to_wal(connection)
-    # With WAL, NORMAL survives a kill but not a loss of power: an acknowledged order could be gone.
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
 
 
 def _switch_to_wal(connection: Any) -> None:

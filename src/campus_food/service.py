@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import uvicorn
@@ -15,7 +15,8 @@ from starlette.routing import Route
 
 from campus_food import log as logs
 from campus_food.database import TRANSIENT, Database
-from campus_food.settings import SettingError, Settings, common
+from campus_food.domain import OPENING_STOCK
+from campus_food.settings import SettingError, Settings, common, log_level
 from campus_food.web import make_app
 from campus_food.worker import Worker
 
@@ -42,10 +43,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Which service it is: its name, and the port that it has where none is set."""
+    """Which service it is: its name, and the port and the stock that it has where none is set."""
 
     name: str
     port: int
+    opening_stock: Mapping[str, int] = field(default_factory=lambda: OPENING_STOCK)
 
 
 ORDER = Kind("order", 8000)
@@ -64,9 +66,9 @@ def run(
 
     `read` takes from the environment what `make_worker` needs beyond the settings that every service has.
     """
-    logs.configure()
     try:
-        settings, own = common(os.environ, kind.name, kind.port), read(os.environ)
+        logs.configure(log_level(os.environ))
+        settings, own = common(os.environ, kind.name, kind.port, kind.opening_stock), read(os.environ)
     except SettingError as error:
         log.error("Cannot start: %s", error)  # noqa: TRY400 - the sentence says all, a traceback would hide it
         sys.exit(WRONG_CALL)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from campus_food.domain import OPENING_STOCK
 
 LAST_PORT = 65535
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 # Neither `nan` nor `1e-3`, which `float` takes as well.
 SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -27,14 +28,24 @@ class Settings:
     opening_stock: Mapping[str, int]
 
 
-def common(environ: Mapping[str, str], name: str, port: int) -> Settings:
+def common(
+    environ: Mapping[str, str], name: str, port: int, opening_stock: Mapping[str, int] = OPENING_STOCK
+) -> Settings:
     """Read what every service needs, with the defaults of the one of this name; raises `SettingError`."""
     return Settings(
         database_url=environ.get("DATABASE_URL", f"sqlite:///{name}.db"),
         host=environ.get("HOST", "127.0.0.1"),  # not `localhost`, which may resolve to IPv6 first and stall
         port=whole(environ, "PORT", port, at_most=LAST_PORT),
-        opening_stock=stock(environ.get("OPENING_STOCK", "")),
+        opening_stock=stock(environ.get("OPENING_STOCK", ""), opening_stock),
     )
+
+
+def log_level(environ: Mapping[str, str]) -> str:
+    """Read from which level on logs are written; raises `SettingError`."""
+    level = environ.get("LOG_LEVEL") or "INFO"
+    if level not in LOG_LEVELS:
+        raise SettingError(f"LOG_LEVEL: expected one of {', '.join(LOG_LEVELS)}, found {level!r}")
+    return level
 
 
 def required(environ: Mapping[str, str], name: str) -> str:
@@ -69,10 +80,10 @@ def duration(text: str, at_most: float) -> float:
     return float(text)
 
 
-def stock(text: str) -> Mapping[str, int]:
+def stock(text: str, usual: Mapping[str, int] = OPENING_STOCK) -> Mapping[str, int]:
     """Read `burger=100,fries=20` or `{"burger": 100}`; empty text is the usual one; raises `SettingError`."""
     if not text.strip():
-        return OPENING_STOCK
+        return usual
     try:
         if text.lstrip().startswith("{"):
             pairs = json.loads(text)

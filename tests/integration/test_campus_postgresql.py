@@ -9,9 +9,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from campus import Queues, Service, order, until
@@ -19,6 +21,10 @@ from rest_chain import started
 
 from atleastonce.brokers import Broker
 from campus_food.database import TRANSIENT, Database
+from campus_food.kafka import events
+from campus_food.kafka.decisions import Decisions, Placed
+from campus_food.kafka.facts import Facts, Ledger, Stale
+from campus_food.kafka.metrics import Metrics
 from campus_food.messages import RESERVED, OrderPlaced, OrderRequest, Outcome
 from campus_food.notifications import Notifications
 from campus_food.orders import Orders
@@ -265,3 +271,39 @@ def test_the_synchronous_chain_in_one_database(url: str, tmp_path: Path) -> None
         assert services.attempts("k9") == (3, 1)
         until(lambda: "released" in services.status("u1"), "released")
         assert (services.inventory.stock("burger"), services.told("u1")) == (15, 5)
+
+
+def test_instances_on_kafka_decide_every_order_once(opened: Callable[..., Decisions]) -> None:
+    """Batches that overlap, at four instances at once, copies at other places: each order takes its piece once."""
+    stores = [opened(Decisions) for _ in range(4)]
+    made = events.OrderPlaced("o1", "u1", {"burger": 1}, datetime(2026, 2, 17, 14, 33, tzinfo=UTC))
+    orders = [msgspec.structs.replace(made, order_id=f"o{number}") for number in range(30)]
+    batches = [
+        [Placed(each, events.encode(each), store, offset) for offset, each in enumerate(orders)]
+        for store in range(4)
+    ]
+    with ThreadPoolExecutor(4) as threads:
+        told = list(threads.map(lambda n: stores[n].decide(batches[n], {n: 0}), range(4)))
+    decided = [each for one in told for each in one]
+    assert sorted(each.placed.order.order_id for each in decided) == sorted(each.order_id for each in orders)
+    assert [each.reason for each in decided].count("") == 20
+    assert stores[0].stock() == {"burger": 0, "fries": 20}
+    place = decided[0].place
+    assert [each.placed for each in stores[1].decide([decided[0].placed], {})] == [decided[0].placed]
+    stores[2].remember({place[0]: place[1] + 1})
+    assert stores[1].decide([decided[0].placed], {}) == []
+
+
+def test_two_analytics_share_their_facts(opened: Callable[..., Facts]) -> None:
+    """The second writer is stale, looks again, and agrees."""
+    store = opened(Facts)
+    one, two = Ledger(store, Metrics()), Ledger(opened(Facts), Metrics())
+    one.refresh()
+    two.refresh()
+    one.take([("o1", 5), ("o1", None)], {("orders", 0): 2}, print)
+    with pytest.raises(Stale):
+        two.take([("o2", 6)], {("orders", 1): 1}, print)
+    two.refresh()
+    two.take([("o2", 6)], {("orders", 1): 1}, print)
+    assert one.snapshot() == two.snapshot()
+    assert (one.metrics.total, one.positions) == (2, {("orders", 0): 2, ("orders", 1): 1})

@@ -15,8 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
-from running import PROGRAM, called, read_until
-from test_interrupts import GONE_WITHIN, left_of
+from running import PROGRAM, await_nothing_left, called, left_of, read_until
 
 from atleastonce.commands.up import contract
 from atleastonce.commands.up_desk import Desk
@@ -159,10 +158,7 @@ def test_nothing_is_left(tmp_path, number):
         process.send_signal(number)
         assert "Traceback" not in process.communicate(timeout=20)[0]
         assert process.returncode == (-number if number == signal.SIGKILL else 0)
-        deadline = time.monotonic() + GONE_WITHIN
-        while left := left_of(token, folder):
-            assert time.monotonic() < deadline, left
-            time.sleep(0.05)
+        await_nothing_left(token, folder)
 
 
 @pytest.mark.parametrize(

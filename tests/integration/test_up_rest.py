@@ -4,8 +4,7 @@ import io
 import signal
 
 from rich.console import Console
-from running import called, read_until
-from test_interrupts import GONE_WITHIN
+from running import GONE_WITHIN, called, read_until
 from test_up import copied, playing, typed
 
 from atleastonce.commands.up_rest import SERVICES

@@ -276,3 +276,20 @@ def test_the_page_on_the_original_report_is_generated() -> None:
     assert page.read_text("utf-8") == latency_markdown.report(judged, plots)
     for name, drawing in drawn.items():
         assert (page.parent / plots[name]).read_text("utf-8") == alone(drawing)
+
+
+def test_settings_of_the_services_on_kafka_are_listed() -> None:
+    """Every variable that they read is in the table of their page, with what it is where none is set."""
+    page = (ROOT / "docs/streaming.md").read_text("utf-8")
+    rows = {
+        name
+        for row in re.findall(r"^\| (`[A-Z_` ]+) \|", page, re.MULTILINE)
+        for name in row.replace("`", "").split()
+    }
+    sources = [ROOT / "src/campus_food" / name for name in ("kafka/clients.py", "settings.py")]
+    read = {
+        name
+        for path in sources
+        for name in re.findall(r"environ[^\n]*?\"([A-Z_]{4,})\"", path.read_text("utf-8"))
+    }
+    assert (rows, {"KAFKA_BOOTSTRAP", "THROTTLE"} <= read) == (read, True)

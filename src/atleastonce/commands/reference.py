@@ -13,6 +13,7 @@ _LIBRARIES = ("sqlalchemy", "starlette", "uvicorn")
 _MODULES = {
     "rabbitmq": "campus_food.rabbitmq.inventory",
     "kafka": "campus_food.kafka.inventory",
+    "analytics": "campus_food.kafka.analytics",
     "order": "campus_food.rabbitmq.order",
     "notification": "campus_food.rabbitmq.notification",
     "rest": "campus_food.rest.order",

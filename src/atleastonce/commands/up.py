@@ -5,7 +5,15 @@ from importlib import resources
 from rich.console import Console
 
 from atleastonce.brokers import ProviderName
-from atleastonce.commands import reference, up_lines, up_rest, up_rest_walk
+from atleastonce.commands import (
+    reference,
+    up_kafka,
+    up_kafka_walk,
+    up_lines,
+    up_rest,
+    up_rest_walk,
+    up_stream,
+)
 from atleastonce.commands.session import Session, Source, session
 from atleastonce.commands.up_desk import Desk
 from atleastonce.commands.up_keyboard import Keyboard, play
@@ -14,6 +22,7 @@ from atleastonce.commands.up_services import Services
 from atleastonce.commands.walkthrough import Walk
 from atleastonce.contract import Contract
 from atleastonce.contract_file import parse
+from atleastonce.errors import UsageError
 
 _AS_IT_SHOULD_BE, _NOT_SO = 0, 1
 
@@ -24,11 +33,15 @@ def contract() -> Contract:
     return parse(found.read_text("utf-8"))
 
 
-def run(*, provider: ProviderName, walk: bool, rest: bool) -> int:
+def run(*, provider: ProviderName, walk: bool, rest: bool, kafka: bool) -> int:
     """Start everything; walk through it, or let the user play until Ctrl-C or `quit`; return the exit code."""
     reference.need("up")
     console = Console(highlight=False)
-    return _rest(console, walk=walk) if rest else _rabbitmq(console, provider, walk=walk)
+    if rest and kafka:
+        raise UsageError("found --rest and --kafka, expected one of the two")
+    if rest:
+        return _rest(console, walk=walk)
+    return (_kafka if kafka else _rabbitmq)(console, provider, walk=walk)
 
 
 def _rest(console: Console, *, walk: bool) -> int:
@@ -43,6 +56,25 @@ def _rest(console: Console, *, walk: bool) -> int:
         desk = up_rest.desk(services, lambda text: _print(console, text))
         _play(desk, running, up_rest.addresses(services), up_rest.walk_through(services))
         _print(console, "ending everything that was started", "dim")
+    return _AS_IT_SHOULD_BE
+
+
+def _kafka(console: Console, provider: ProviderName, *, walk: bool) -> int:
+    with session(["kafka"], Source(provider), lambda line: _print(console, line, "dim")) as running:
+        stream = up_stream.Stream(running.brokers["kafka"].url)
+        stream.create()
+        values = {"kafka_bootstrap": stream.bootstrap}
+        with Services(up_kafka.SERVICES, values, running.lifetime) as services:
+            _print(console, f"starting {', '.join(up_kafka.AT_ONCE)}", "dim")
+            services.start(*up_kafka.AT_ONCE)
+            if walk:
+                carried_out = up_kafka_walk.KafkaWalk(services, stream, console).carry_out()
+                return _AS_IT_SHOULD_BE if carried_out else _NOT_SO
+            desk = up_kafka.Desk(services, stream, lambda text: _print(console, text))
+            _play(
+                desk, running, up_kafka.addresses(services, stream), up_kafka.walk_through(services, stream)
+            )
+            _print(console, "ending everything that was started", "dim")
     return _AS_IT_SHOULD_BE
 
 

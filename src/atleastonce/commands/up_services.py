@@ -4,14 +4,14 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from atleastonce import templates
 from atleastonce.brokers.broker import LOOPBACK
 from atleastonce.brokers.ports import free_ports
 from atleastonce.contract import Service
 from atleastonce.conversion import near
-from atleastonce.errors import ServiceError, UsageError
+from atleastonce.errors import ObservationError, ServiceError, UsageError
 from atleastonce.lifetimes import Lifetime
 from atleastonce.observe.http import HttpObserver
 from atleastonce.subjects.process import ProcessSubject, own_environment
@@ -67,6 +67,13 @@ class Services:
     def address(self, name: str) -> str:
         """Return where a service answers, whether it runs or not."""
         return f"http://{LOOPBACK}:{self._ports[name]}"
+
+    def shown(self, name: str, path: str) -> Any:
+        """Return what a service shows; None where it does not run, or shows nothing."""
+        try:
+            return self._http.get(self.address(name) + path)
+        except ObservationError:
+            return None
 
     def log(self, name: str) -> Path:
         """Return the file that a service writes to."""

@@ -54,14 +54,14 @@ class Walking:
             for number, (title, step) in enumerate(self.steps, 1):
                 self._console.print(f"\n{number}. {title}", style="bold")
                 if not self._carried_out(step):
-                    self._say(
+                    self.say(
                         f"\nNot as expected in step {number} of {len(self.steps)}; the rest was not tried."
                     )
                     return False
         finally:
             self._observer.close()
             self._http.clear()
-        self._say(f"\nAll {len(self.steps)} steps came out as expected.")
+        self.say(f"\nAll {len(self.steps)} steps came out as expected.")
         return True
 
     def _carried_out(self, step: Callable[[Any], Iterator[Check]]) -> bool:
@@ -120,10 +120,11 @@ class Walking:
     def _shown(self, check: Check) -> bool:
         mark, style = ("✓", "green") if check.holds else ("✗", "bold red")
         self._console.print(f"   {mark} ", style=style, end="")
-        self._say(f"{check.fact}: expected {check.expected}; found {check.found}")
+        self.say(f"{check.fact}: expected {check.expected}; found {check.found}")
         return check.holds
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Print a text as it is."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -1,1 +1,1 @@
-"""Part C: the services that are joined by Kafka topics."""
+"""Part C: the services that are joined by Kafka topics; how they keep their promises is in docs/streaming.md."""

@@ -1,4 +1,4 @@
-"""Consumes one topic in a group, and commits by hand."""
+"""Consumes topics in a group, batch by batch, with the offsets kept by hand."""
 
 import logging
 from abc import abstractmethod
@@ -7,45 +7,42 @@ from contextlib import closing
 from typing import Any
 
 from confluent_kafka import Consumer as Client
-from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from campus_food.database import TRANSIENT
-from campus_food.kafka.clients import Cluster, Publisher, consumer_settings
+from campus_food.kafka.clients import Cluster, Place, consumer_settings
 from campus_food.worker import Worker
 
 # Seconds between looks at `stopping`, and for a question that shows whether the broker is back.
 GLANCE = 0.1
 QUESTION = 0.5
-# Seconds that a commit is tried, through a restart of the broker; then the group is joined anew.
-COMMITTING = 30.0
+# A throttled consumer takes what is due in so many seconds, and then waits for as long.
+TICK = 0.1
 
-# The partition is somebody else's now, or is being handed out again: the record comes again to its owner.
-NOT_OURS = {
-    KafkaError.ILLEGAL_GENERATION,
-    KafkaError.REBALANCE_IN_PROGRESS,
-    KafkaError.UNKNOWN_MEMBER_ID,
-    KafkaError.FENCED_INSTANCE_ID,
-}
+END = KafkaError._PARTITION_EOF  # noqa: SLF001 - its public name in confluent-kafka
 
 log = logging.getLogger(__name__)
 
 
 class Consumer(Worker):
-    """Consumes a topic; what to do with a record is for the subclass to say.
+    """Consumes topics; what to do with a batch is for the subclass to say.
 
-    Promise: an offset is committed, and the broker has said so, only where `commit` was called. Between two
-    polls one record is in hand at most, so that a rebalance, which happens inside a poll, interrupts nothing.
+    Promise: nothing of the batch is in hand when partitions change hands, since that happens inside a poll, and
+    a batch is handled between two of them. A record that was polled, and whose partition went away before
+    the batch was complete, is dropped: it comes to the new owner.
     """
 
-    outages = (KafkaException,)
-    transient = (*TRANSIENT, KafkaException, BufferError)
+    outages: tuple[type[BaseException], ...] = (KafkaException,)
+    transient: tuple[type[BaseException], ...] = (*TRANSIENT, KafkaException, BufferError)
 
-    def __init__(self, cluster: Cluster, topic: str) -> None:
+    def __init__(self, cluster: Cluster, topics: Sequence[str]) -> None:
         super().__init__()
         self.cluster = cluster
-        self.topic = topic
+        self.topics = list(topics)
+        self.ends: dict[Place, int] = {}
+        """The offsets behind the last record, of partitions that were read to the end."""
         self._client: Any = None
-        self.publisher: Any = None
+        self._first: list[Message] = []
         self._unreachable = False
 
     @abstractmethod
@@ -53,16 +50,34 @@ class Consumer(Worker):
         """Do what must be done before the first record of a session."""
 
     @abstractmethod
-    def consumed(self, record: Message) -> None:
-        """Do the work and commit."""
+    def handle(self, records: Sequence[Message]) -> None:
+        """Do the work of a batch, and settle it."""
+
+    def idle(self) -> None:
+        """Do what can wait until there is nothing else to do."""
+
+    def at_end(self) -> None:
+        """Take notice that some partition was read to its end, see `ends`."""
+
+    def assigned(self, client: Any, partitions: Sequence[TopicPartition]) -> None:
+        """Say where to begin; by default with the group's offsets."""
+
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """Part with partitions."""
+
+    def client_settings(self) -> dict[str, Any]:
+        """Return the settings of the client."""
+        return consumer_settings(self.cluster) | {"error_cb": self._on_error}
 
     def session(self) -> None:
         """Hold one membership of the group until it fails for good or the worker is to stop."""
-        self.publisher = Publisher(self.cluster)
-        client = Client(consumer_settings(self.cluster) | {"error_cb": self._on_error})
+        self.connected()
+        client = Client(self.client_settings())
         with closing(client) as self._client:  # to close is to leave the group: others take over at once
-            self._client.subscribe([self.topic], on_assign=self._on_assign, on_revoke=self._on_revoke)
-            self.connected()
+            self._first.clear()
+            client.subscribe(
+                self.topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+            )
             while not self.stopping.is_set():
                 self._poll()
 
@@ -70,56 +85,100 @@ class Consumer(Worker):
         """Wait; librdkafka sends heartbeats from a thread of its own."""
         self.stopping.wait(seconds)
 
-    def commit(self, record: Message) -> None:
-        """Commit the record's offset; when this returns, the record is settled or comes again."""
-        self.retry(lambda: self._commit(record), within=COMMITTING)
-
     def worth_another(self, error: BaseException) -> bool:
         """Tell whether to try again; after a failure that librdkafka calls fatal, only new clients help."""
-        fatal = isinstance(error, KafkaException) and error.args[0].fatal()
-        return not fatal and super().worth_another(error)
-
-    def _commit(self, record: Message) -> None:
-        try:
-            self._client.commit(message=record, asynchronous=False)
-        except KafkaException as error:
-            if error.args[0].code() not in NOT_OURS:
-                raise
-            log.info("Not committed, will come again", extra={"reason": str(error)})
+        if not isinstance(error, KafkaException):
+            return super().worth_another(error)
+        reason = error.args[0]
+        return not (reason.fatal() or reason.txn_requires_abort()) and super().worth_another(error)
 
     def _poll(self) -> None:
-        record = self._client.poll(GLANCE)
+        got = self._gather()
         if self._unreachable:
             self._ask()
-        if record is None:
-            return
-        error = record.error()
-        if error is None:
-            self.consumed(record)
-        elif error.fatal():
-            raise KafkaException(error)
-        else:
-            # For instance a topic that is not there yet: librdkafka goes on by itself.
-            log.warning("Kafka: %s", error.str())
+        records = [record for record in got if record.error() is None]
+        if records:
+            self.handle(records)
+        if len(records) < len(got):
+            self._note([record for record in got if record.error() is not None])
+        if not records:
+            self.idle()
+        elif self.cluster.throttle:
+            self.stopping.wait(len(records) / self.cluster.throttle)
+
+    def _gather(self) -> list[Message]:
+        """Return what is there, at once where there is something; a batch that waits for more is a late one."""
+        first = self._client.poll(GLANCE)
+        if first is None:
+            return []
+        # Where partitions change hands in the next call, `_on_revoke` takes it out again.
+        self._first.append(first)
+        most = self.cluster.batch
+        if self.cluster.throttle:
+            most = min(most, max(1, int(self.cluster.throttle * TICK)))
+        more = self._client.consume(most - 1, 0) if most > 1 else []
+        got = [*self._first, *more]
+        self._first.clear()
+        return got
+
+    def _note(self, signs: Sequence[Any]) -> None:
+        """Take in what is no record; raises `KafkaException` where it is fatal."""
+        self._note_ends([sign for sign in signs if sign.error().code() == END])
+        for sign in signs:
+            error = sign.error()
+            if error.fatal():
+                raise KafkaException(error)
+            if error.code() != END:
+                # For instance a topic that is not there yet: librdkafka goes on by itself.
+                log.warning("Kafka: %s", error.str())
+
+    def _note_ends(self, signs: Sequence[Any]) -> None:
+        if signs:
+            self.ends |= {(sign.topic(), sign.partition()): sign.offset() for sign in signs}
+            self.at_end()
 
     def _ask(self) -> None:
         """Find out whether the broker answers again: librdkafka tells of the loss, never of the return."""
         try:
-            self._client.list_topics(self.topic, timeout=QUESTION)
+            self._client.list_topics(self.topics[0], timeout=QUESTION)
         except KafkaException:
             return  # still away, which `problem` says already
         self._unreachable = False
-        self._on_assign(self._client, self._client.assignment())
+        self._tell(self._client.assignment())
 
-    def _on_assign(self, _client: Any, partitions: Sequence[Any]) -> None:
-        self.problem = None if partitions else f"no partition of {self.topic} assigned"
-        log.info("Assigned %d partitions of %s", len(partitions), self.topic)
+    def _tell(self, partitions: Sequence[Any]) -> None:
+        self.problem = None if partitions else f"no partition of {', '.join(self.topics)} assigned"
 
-    def _on_revoke(self, _client: Any, _partitions: Sequence[Any]) -> None:
-        self.problem = f"no partition of {self.topic} assigned"
+    def _on_assign(self, client: Any, partitions: Sequence[TopicPartition]) -> None:
+        self.assigned(client, partitions)
+        self._tell(partitions)
+        log.info("Assigned %d partitions of %s", len(partitions), ", ".join(self.topics))
+
+    def _on_revoke(self, _client: Any, partitions: Sequence[TopicPartition]) -> None:
+        self._first.clear()
+        for each in partitions:
+            self.ends.pop((each.topic, each.partition), None)
+        self.revoked(partitions)
+        self._tell(())
 
     def _on_error(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - its public name in confluent-kafka
             self._unreachable = True
             self.problem = error.str()
         log.warning("Kafka: %s", error.str())
+
+
+def positions(records: Sequence[Message]) -> dict[Place, int]:
+    """Return for each partition the offset behind its last record of the batch."""
+    found: dict[Any, Any] = {}
+    for record in records:  # in the order of their offsets, so that the last one stays
+        found[(record.topic(), record.partition())] = record.offset()
+    return {place: offset + 1 for place, offset in found.items()}
+
+
+def beginnings(records: Sequence[Message]) -> dict[Place, int]:
+    """Return for each partition the offset of its first record of the batch."""
+    found: dict[Any, Any] = {}
+    for record in reversed(records):
+        found[(record.topic(), record.partition())] = record.offset()
+    return found

@@ -1,23 +1,40 @@
 """The inventory service on Kafka: `python -m campus_food.kafka.inventory`.
 
-For each order, in this order: one database transaction (inbox, stock, reservation, outbox); the outcome in
-the log, under the id from its row; the offset committed. What a crash leaves undone is done when the record
-comes again, without a second effect.
+For each batch of orders, in this order: one database transaction (stock and decisions); one Kafka transaction
+(what is told of them, dead letters, and the offsets). What a crash leaves undone in between comes again, and
+is told what was decided: downstream, where what is committed is read, everything is said once.
 """
 
 import logging
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from confluent_kafka import Message
+from confluent_kafka import KafkaException, Message, TopicPartition
+from sqlalchemy.exc import IntegrityError
 
+from campus_food.database import TRANSIENT
+from campus_food.kafka import bulk_log
 from campus_food.kafka.clients import Cluster, cluster_from
-from campus_food.kafka.consumer import Consumer
-from campus_food.messages import BadMessage, OrderPlaced, parse_order
-from campus_food.service import INVENTORY, run
-from campus_food.store import Store
-from campus_food.web import inventory_routes
+from campus_food.kafka.consumer import Consumer, beginnings, positions
+from campus_food.kafka.dead_letters import set_aside
+from campus_food.kafka.decisions import Decided, Decisions, Placed
+from campus_food.kafka.events import encode, read_order
+from campus_food.kafka.transactions import Transactions
+from campus_food.kafka.web import inventory_routes
+from campus_food.messages import BadMessage
+from campus_food.service import Kind, run
 
-MESSAGE_ID = "message_id"  # the header that says which message a record is a copy of
+INVENTORY = Kind(
+    "inventory",
+    8001,
+    {**{f"item_{number}": 1_000_000_000 for number in range(5)}, "item_sold_out": 0},
+)
+
+# Seconds that a step of a transaction is tried, through a restart of the broker; then clients are made anew.
+COMMITTING = 30.0
+
+Poison = tuple[Message, str]
 
 log = logging.getLogger(__name__)
 
@@ -25,76 +42,117 @@ log = logging.getLogger(__name__)
 class Inventory(Consumer):
     """Reserves stock for the orders of a topic, and tells what became of each."""
 
-    def __init__(self, cluster: Cluster, store: Store) -> None:
-        super().__init__(cluster, cluster.orders)
+    transient = (*Consumer.transient, IntegrityError)
+
+    def __init__(self, cluster: Cluster, store: Decisions) -> None:
+        super().__init__(cluster, [cluster.orders])
         self.store = store
+        self.transactions: Any = None
+        self.told: dict[int, int] = {}
+        """By partition that is ours, the offset before which everything was told."""
+        self._written: dict[int, int] = {}
 
     def connected(self) -> None:
-        """Publish what an earlier life committed and had no time to publish."""
-        self.retry(self.publish_outbox)
+        """Lock out a predecessor before the group's offsets are read: an open transaction may hold some."""
+        self.told.clear()
+        self.transactions = Transactions(self.cluster)
+        self.retry(self.transactions.enter, within=COMMITTING)
 
-    def consumed(self, record: Message) -> None:
-        """Work, and commit when it is done: after a crash in between the record comes again."""
-        self.work(record)
-        self.commit(record)
-
-    def work(self, record: Message) -> None:
-        """Carry out one record, or set it aside where it is no order."""
+    def handle(self, records: Sequence[Message]) -> None:
+        """Decide, then tell; a transaction that does not come about is taken back, and the batch comes again."""
+        orders, poison = self.read(records)
+        decided = self.retry(lambda: self.store.decide(orders, self.told)) if orders else []
         try:
-            order = parse_order(record.value(), _message_id(record))
-        except BadMessage as bad:
-            reason = str(bad)
-            self.retry(lambda: self._set_aside(record, reason))
+            self.tell(records, decided, poison)
+        except KafkaException as error:
+            if not error.args[0].txn_requires_abort():
+                raise  # out of time, or fatal: only new clients help
+            log.warning("The transaction is taken back, its records come again", extra={"reason": str(error)})
+            self.retry(self.transactions.abort, within=COMMITTING)
+            self.rewind(records)
             return
-        self.reserve(order)
+        self.told |= {partition: offset for (_, partition), offset in positions(records).items()}
+        self.report(orders, decided)
 
-    def reserve(self, order: OrderPlaced) -> None:
-        """Reserve and tell; a duplicate changes nothing."""
-        context = {"order_id": order.order_id, "message_id": order.message_id}
-        if self.retry(lambda: self.store.reserve(order)):
-            log.info("Received order event: %s", order.order_id, extra=context)
-        else:
-            log.info("Message %s already processed, skipping (idempotency)", order.message_id, extra=context)
-        # For a duplicate too: an instance that died before publishing may have handled its first copy.
-        self.retry(self.publish_outbox)
-
-    def publish_outbox(self) -> None:
-        """Publish every outcome that was not confirmed yet, and remember which are."""
-        events = self.store.unpublished()
-        for event in events:
-            self.publisher.produce(
-                self.cluster.events, event.order_id, event.body.encode(), [(MESSAGE_ID, event.message_id)]
-            )
-        if events:
-            self.publisher.flush()
-            self.store.mark_published(event.message_id for event in events)
-
-    def _set_aside(self, record: Message, reason: str) -> None:
-        """Copy the record, bytes and headers as they are, to the dead-letter topic, where there is one."""
-        where = f"{record.topic()}/{record.partition()}/{record.offset()}"
-        log.warning("Poison at %s, set aside", where, extra={"reason": reason})
-        if self.cluster.dead_letters is None:
-            return
-        headers = [*(record.headers() or []), ("dead-letter-reason", reason), ("dead-letter-from", where)]
-        self.publisher.produce(self.cluster.dead_letters, record.key(), record.value(), headers)
-        self.publisher.flush()
-
-
-def _message_id(record: Message) -> str | None:
-    """Return the id from the headers; raise `BadMessage` where it is no text."""
-    headers: Any = record.headers() or []  # consumed ones are always a list of pairs
-    for name, value in headers:
-        if name == MESSAGE_ID and value is not None:
+    def read(self, records: Sequence[Message]) -> tuple[list[Placed], list[Poison]]:
+        """Return the orders, and what cannot be read."""
+        orders: list[Placed] = []
+        poison: list[Poison] = []
+        for record in records:
             try:
-                return value if isinstance(value, str) else value.decode()
-            except UnicodeDecodeError as error:
-                raise BadMessage(MESSAGE_ID, f"expected text in the header, found {value!r}") from error
-    return None
+                body: Any = record.value()
+                order = read_order(body)
+            except BadMessage as bad:
+                poison.append((record, str(bad)))
+            else:
+                place: Any = (record.partition(), record.offset())
+                orders.append(Placed(order, body, *place))
+        return orders, poison
+
+    def tell(self, records: Sequence[Message], decided: Sequence[Decided], poison: Sequence[Poison]) -> None:
+        """Put into one transaction what is to be said, what is set aside, and how far the group has come."""
+        self.transactions.begin()
+        self.write(decided)
+        for record, reason in poison:
+            set_aside(self.transactions.produce, self.cluster.dead_letters, record, reason)
+        offsets = [TopicPartition(*place, offset) for place, offset in positions(records).items()]
+        group = self._client.consumer_group_metadata()
+        self.retry(lambda: self.transactions.take_offsets(offsets, group), within=COMMITTING)
+        self.retry(self.transactions.commit, within=COMMITTING)
+
+    def write(self, decided: Sequence[Decided]) -> None:
+        """Hand over what is told of orders, keyed by order."""
+        self.transactions.write(
+            self.cluster.events,
+            ((event.order_id, encode(event)) for each in decided for event in each.events),
+        )
+
+    def rewind(self, records: Sequence[Message]) -> None:
+        """Go back to where the batch began; where a partition is somebody else's by now, it comes to them."""
+        for place, offset in beginnings(records).items():
+            with suppress(KafkaException):
+                self._client.seek(TopicPartition(*place, offset))
+
+    def report(self, orders: Sequence[Placed], decided: Sequence[Decided]) -> None:
+        """Write into the log what has been done."""
+        if not log.isEnabledFor(logging.INFO):
+            return
+        lines: list[tuple[str, str]] = []
+        answers = {each.place: each for each in decided}
+        for placed in orders:
+            order_id = placed.order.order_id
+            answer = answers.get((placed.partition, placed.offset))
+            if answer is None:
+                lines.append((f"Order {order_id} already processed, skipping (idempotency)", order_id))
+                continue
+            lines.append((f"Received order event: {order_id}", order_id))
+            if not answer.reason:
+                lines += [
+                    (f"Inventory event emitted: reserve {quantity} of {item}", order_id)
+                    for item, quantity in placed.order.items.items()
+                ]
+        bulk_log.write(lines)
+
+    def idle(self) -> None:
+        """Write down what was told, while there is time."""
+        if self.told != self._written:
+            self.retry(lambda: self.store.remember(self.told))
+            self._written = dict(self.told)
+
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """Write down for the next owner what was told; it can do without, and so does one behind a crash."""
+        parted = {each.partition: self.told.pop(each.partition, 0) for each in partitions}
+        with suppress(*TRANSIENT):
+            self.store.remember(parted)
+
+    def positions(self) -> Mapping[Any, int]:
+        """Return how far this instance has come, where it has read to the end."""
+        return dict(self.ends)
 
 
-def main(inventory: type[Inventory] = Inventory, store: type[Store] = Store) -> None:
+def main(inventory: type[Inventory] = Inventory, store: type[Decisions] = Decisions) -> None:
     """Run the service until SIGTERM."""
-    run(INVENTORY, cluster_from, inventory, store, inventory_routes)
+    run(INVENTORY, lambda environ: cluster_from(environ, "inventory"), inventory, store, inventory_routes)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,11 @@ strikes before it. What the timer does now and then happens every time.
 """
 
 import logging
-from typing import Any
+from collections.abc import Sequence
 
 from confluent_kafka import Message, TopicPartition
 
+from campus_food.kafka.consumer import positions
 from campus_food.kafka.inventory import Inventory, main
 
 log = logging.getLogger(__name__)
@@ -24,13 +25,13 @@ ANSWER = 5.0  # seconds
 class AutoCommitEarly(Inventory):
     """Commits, then works."""
 
-    def consumed(self, record: Message) -> None:
-        """Do one record, in the wrong order."""
-        self.commit(record)
-        place: Any = (record.topic(), record.partition())
-        _oldest, end = self._client.get_watermark_offsets(TopicPartition(*place), timeout=ANSWER)
-        log.info("Record %s taken, %s at the end of the log", record.offset(), end)
-        self.work(record)
+    def handle(self, records: Sequence[Message]) -> None:
+        """Do a batch in the wrong order."""
+        for place, offset in positions(records).items():
+            self._client.commit(offsets=[TopicPartition(*place, offset)], asynchronous=False)
+            _oldest, end = self._client.get_watermark_offsets(TopicPartition(*place), timeout=ANSWER)
+            log.info("Up to record %s taken, %s at the end of the log", offset, end)
+        super().handle(records)
 
 
 if __name__ == "__main__":
