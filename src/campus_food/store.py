@@ -29,6 +29,12 @@ _ADD = sa.insert(RESERVATIONS)
 
 RESERVED = "reserved"
 
+_UNPUBLISHED = (
+    sa.select(OUTBOX.c.message_id, OUTBOX.c.kind, OUTBOX.c.order_id, OUTBOX.c.body)
+    .where(OUTBOX.c.published.is_(False))
+    .order_by(OUTBOX.c.number)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
@@ -45,12 +51,17 @@ class Store(Inbox):
     """The database of one inventory service.
 
     Promise: once `reserve` has returned, the order's effect and its outcome are on disk, once, whatever
-    crashes next. Limits: orders are told apart by message id and by order id, and both are kept for ever.
-    Cost: one transaction, and one flush to the disk, an order; another one when its outcome was published.
+    crashes next. Limits: orders are told apart by message id and by order id, and both are kept for ever; that an
+    outcome was published is written down with the next order, so that a crash may have a few published again,
+    under their ids. Cost: one transaction, and one flush to the disk, an order.
     """
 
     TABLES: ClassVar[Sequence[sa.Table]] = (ATTEMPTS, INBOX, STOCK, RESERVATIONS, OUTBOX)
     HANDLED = INBOX
+
+    def __init__(self, engine: sa.Engine) -> None:
+        super().__init__(engine)
+        self._confirmed: set[str] = set()  # and not written down yet
 
     def prepare(self, settings: Settings) -> None:
         """Count out the opening stock, once: a restart finds its rows and keeps what is left in them."""
@@ -67,28 +78,36 @@ class Store(Inbox):
 
         Raises one of `TRANSIENT`, with nothing changed.
         """
+        written = [*self._confirmed]
         try:
             with self._engine.begin() as tx:
                 # The inbox row goes first. It takes the write lock, so that of two copies handled at once the
                 # second waits here and then meets the first one's row; to ask first, write later would not.
                 self._claim(tx, order)
                 self._carry_out(tx, order)
+                _write_published(tx, written)
         except Duplicate:
             return False
+        self._confirmed.difference_update(written)
         return True
 
-    def unpublished(self) -> list[Event]:
-        """List the outcomes that no broker has confirmed yet, oldest first."""
-        columns = (OUTBOX.c.message_id, OUTBOX.c.kind, OUTBOX.c.order_id, OUTBOX.c.body)
-        wanted = sa.select(*columns).where(OUTBOX.c.published.is_(False)).order_by(OUTBOX.c.number)
+    def unpublished(self, order_id: str | None = None) -> list[Event]:
+        """List the outcomes that no broker has confirmed yet, oldest first: all of them, or those of one order."""
+        wanted = _UNPUBLISHED if order_id is None else _UNPUBLISHED.where(OUTBOX.c.order_id == order_id)
         with self._engine.connect() as tx:
-            return [Event(*row) for row in tx.execute(wanted)]
+            events = [Event(*row) for row in tx.execute(wanted)]
+        return [event for event in events if event.message_id not in self._confirmed]
 
     def mark_published(self, message_ids: Iterable[str]) -> None:
-        """Remember that the broker confirmed these outcomes."""
-        done = sa.update(OUTBOX).where(OUTBOX.c.message_id.in_(list(message_ids))).values(published=True)
-        with self._engine.begin() as tx:
-            tx.execute(done)
+        """Remember that the broker confirmed these outcomes; on disk with the next order, or by `write_down`."""
+        self._confirmed.update(message_ids)
+
+    def write_down(self) -> None:
+        """Write down what was confirmed; raises one of `TRANSIENT`, with nothing forgotten."""
+        if written := [*self._confirmed]:
+            with self._engine.begin() as tx:
+                _write_published(tx, written)
+            self._confirmed.difference_update(written)
 
     def stock(self) -> dict[str, int]:
         """Tell how many pieces of each item are left."""
@@ -124,6 +143,11 @@ class Store(Inbox):
         # The outcome's id is made and kept here: published twice, it is recognised as the same outcome.
         event = outcome(order, decision, str(uuid.uuid4()), datetime.now(UTC).isoformat())
         tx.execute(sa.insert(OUTBOX).values(**asdict(event), published=False))
+
+
+def _write_published(tx: sa.Connection, message_ids: Sequence[str]) -> None:
+    if message_ids:
+        tx.execute(sa.update(OUTBOX).where(OUTBOX.c.message_id.in_(message_ids)).values(published=True))
 
 
 def decide(tx: sa.Connection, items: Mapping[str, int]) -> domain.Reserved | domain.Refused:

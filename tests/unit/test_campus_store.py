@@ -115,7 +115,23 @@ def test_the_outcome_keeps_its_id_until_it_is_published(
     first, second = store.unpublished()
     assert reopened().unpublished() == [first, second]
     store.mark_published([first.message_id])
+    assert store.unpublished() == store.unpublished("o2") == [second]
+    assert reopened().unpublished() == [first, second]
+    store.write_down()
     assert reopened().unpublished() == [second]
+
+
+def test_what_was_published_is_written_down_with_the_next_order(
+    engine: sa.Engine, reopened: Callable[[], Store]
+) -> None:
+    """One transaction does both; a duplicate, which changes nothing, leaves it for later."""
+    store = Store(engine)
+    store.reserve(order(1))
+    store.mark_published(event.message_id for event in store.unpublished("o1"))
+    store.reserve(order(1))
+    assert [event.order_id for event in reopened().unpublished()] == ["o1"]
+    store.reserve(order(2))
+    assert [event.order_id for event in reopened().unpublished()] == ["o2"]
 
 
 def test_a_crash_inside_the_transaction_leaves_no_trace(

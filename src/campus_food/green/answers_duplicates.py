@@ -13,6 +13,7 @@ class Answers(Store):
 
     def answer_again(self, order_id: str) -> None:
         """Take the outcome of an order for unpublished."""
+        self.write_down()
         with self._engine.begin() as tx:
             tx.execute(sa.update(OUTBOX).where(OUTBOX.c.order_id == order_id).values(published=False))
 

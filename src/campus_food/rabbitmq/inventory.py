@@ -6,7 +6,9 @@ again, without a second effect.
 """
 
 import logging
+from contextlib import suppress
 
+from campus_food.database import TRANSIENT
 from campus_food.messages import OrderPlaced, parse_order
 from campus_food.rabbitmq import topology
 from campus_food.rabbitmq.consumer import Consumer, Delivery
@@ -27,6 +29,7 @@ class Inventory(Consumer[OrderPlaced]):
     def __init__(self, link: Link, store: Store) -> None:
         super().__init__(link, store)
         self.store = store
+        self._busy = False
 
     def connected(self) -> None:
         """Publish what an earlier life committed and had no time to publish."""
@@ -44,13 +47,36 @@ class Inventory(Consumer[OrderPlaced]):
         else:
             self.duplicate(order)
         # For a duplicate too: an instance that died before publishing may have handled its first copy.
-        self.retry(self.publish_outbox)
+        self.retry(lambda: self.publish_outbox(order.order_id))
+        self._busy = True
 
-    def publish_outbox(self) -> None:
-        """Publish every outcome that was not confirmed yet, and remember which are."""
-        for event in self.store.unpublished():
+    def publish_outbox(self, order_id: str | None = None) -> None:
+        """Publish every outcome, or those of one order, that was not confirmed yet, and remember which are.
+
+        Those of other orders may be on their way just now, from another instance.
+        """
+        for event in self.store.unpublished(order_id):
             self.publish(topology.OUTCOMES[event.kind], event)
             self.store.mark_published([event.message_id])
+
+    def listen(self, seconds: float) -> None:
+        """Take what the broker sends; when nothing more comes, write down which outcomes were confirmed."""
+        super().listen(seconds)
+        if not self._busy:
+            self.write_down()
+        self._busy = False
+
+    def session(self) -> None:
+        """Hold one connection, and leave nothing to be written down behind it."""
+        try:
+            super().session()
+        finally:
+            self.write_down()
+
+    def write_down(self) -> None:
+        """Write down which outcomes were confirmed; a failure costs a second publication of them, no more."""
+        with suppress(*TRANSIENT):
+            self.store.write_down()
 
 
 def main(inventory: type[Inventory] = Inventory, store: type[Store] = Store) -> None:
