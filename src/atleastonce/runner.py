@@ -12,6 +12,7 @@ import msgspec
 
 from atleastonce import effects
 from atleastonce.actions import Actor
+from atleastonce.contract import OutputTable
 from atleastonce.effects import Changes
 from atleastonce.errors import ContractError, ServiceError, TransportError
 from atleastonce.expectation import Expectation, Pace
@@ -47,15 +48,25 @@ def run_clean(
             f"a clean run of {lane.label} failed ({'; '.join(reasons) or 'nothing was observed'}); "
             f"without one, nothing can be judged. The end of its log:\n{lane.tail()}"
         )
-    if moment == "clean-1" and (output := lane.contract.output) and (output.queues or output.topics):
-        named = ", ".join((*output.queues, *output.topics))
-        if not after.outputs:
-            raise ContractError(
-                f"output: nothing came out of {named} in a clean run, for {_STIRS:g} s; name where the outputs "
-                "of these messages go, or leave [output] out"
-            )
+    if moment == "clean-1":
+        told_apart(lane.contract.output, after)
     changed: Changes = effects.changes(before.values, after.values, lane.contract.observe.ignore)
     return msgspec.structs.replace(after, observed=moment, values=changed), history
+
+
+def told_apart(output: OutputTable, seen: Observation) -> None:
+    """Raise ContractError where outputs are declared and none came, or none has what is declared to be its id."""
+    named = ", ".join((*output.queues, *output.topics))
+    if named and not seen.outputs:
+        raise ContractError(
+            f"output: nothing came out of {named} in a clean run, for {_STIRS:g} s; name where the outputs "
+            "of these messages go, or leave [output] out"
+        )
+    if output.id and seen.outputs and all(each.id is None for each in seen.outputs):
+        raise ContractError(
+            f"output.id: none of {len(seen.outputs)} outputs of a clean run, in {named}, has {output.id!r}; name "
+            "what makes two of them the same one, or leave it out, so that every output counts"
+        )
 
 
 class _Case:
