@@ -1,16 +1,21 @@
 """What is expected of a case: the pace that the calm machine kept, and what the clean runs showed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
 
 from atleastonce.history import History, Observation
 
+_LINES = 10
+"""How many deadlines of quiet may pass while ever fewer messages are open: five minutes on RabbitMQ."""
+
 
 class Pace(msgspec.Struct, frozen=True):
     """How long things may take, in seconds.
 
-    `quiet`: until the system is quiet again; `deadline`: the same behind a fault, as the promises say it;
+    `quiet`: until the system is quiet again, or has settled another message; `deadline`: the same behind a fault,
+    and where the contract has `named` it, until quiet whatever was settled meanwhile;
     `settles`: how long a missing effect is awaited after quiet; `canary`: what the canary took on the calm
     machine.
     """
@@ -19,6 +24,29 @@ class Pace(msgspec.Struct, frozen=True):
     deadline: float
     settles: float
     canary: float
+    named: bool = False
+
+
+class Patience:
+    """Tells whether quiet is awaited once more: while ever fewer messages are open, or the canary is late, too.
+
+    How long a line of messages takes says how long it is. `steady` says that only the canary counts.
+    """
+
+    def __init__(self, left: int, *, steady: bool = False, times: int = 3) -> None:
+        self._left = left
+        self._steady = steady
+        self._times = times
+        self._lines = _LINES
+
+    def more(self, left: int, in_time: Callable[[], bool]) -> bool:
+        """Tell whether to wait on, with `left` messages open; `in_time` asks the canary."""
+        fewer, self._left = left < self._left, min(left, self._left)
+        self._lines -= fewer
+        if fewer and not self._steady and self._lines > 0:
+            return True
+        self._times -= 1
+        return not in_time() and self._times > 0
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from atleastonce.actions import Actor
 from atleastonce.contract import OutputTable
 from atleastonce.effects import Changes
 from atleastonce.errors import ContractError, ServiceError, TransportError
-from atleastonce.expectation import Expectation, Pace
+from atleastonce.expectation import Expectation, Pace, Patience
 from atleastonce.history import Event, Header, History, Moment, Observation
 from atleastonce.lane import Lane
 from atleastonce.promises import Within
@@ -121,17 +121,19 @@ class _Case:
     def _quiet(self) -> bool:
         """Wait until the system is quiet as a fact, and note it or the reason why not.
 
-        A deadline that passes while the canary is late says nothing: it is awaited again.
+        A deadline that passes while the canary is late says nothing, nor does one that passes while messages are
+        settled, unless the contract has named it: quiet is awaited again.
         """
         lane, limit = self._lane, self._limit()
-        waited = 0.0
-        for _ in range(_PATIENCE):
+        self._standing.read()
+        patience = Patience(self._open, steady=self._pace.named and not self._schedule.only_publishes)
+        waited, more = 0.0, True
+        while more:
             if lane.record.await_(self._is_quiet, limit):
                 lane.note("quiet")
                 return True
             waited += limit
-            if self._actor.canary_kept_its_time():
-                break
+            more = patience.more(self._open, self._actor.canary_kept_its_time)
         lane.note("quiet", ok=False, note=self._standing.why_not_quiet(waited, self._wanted))
         return False
 
@@ -140,6 +142,11 @@ class _Case:
         if self._draining:
             self._standing.note_depths()
         return self._actor.all_taken() and self._standing.settled() and self._standing.shown(self._wanted)
+
+    @property
+    def _open(self) -> int:
+        """How many copies nothing has settled for good."""
+        return len(self._standing.ledger.unsettled())
 
     def _limit(self) -> float:
         """Return how long quiet is awaited: behind a fault, as the promises say."""

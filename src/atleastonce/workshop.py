@@ -152,9 +152,11 @@ class Workshop:
         order, or does not outlive the process, differs then, and proves nothing.
         """
         settles = self._contract.observe.settles
+        deadline = self._deadline()
         pace = Pace(
             quiet=_QUIET[self._contract.broker.kind],
-            deadline=self._deadline(),
+            deadline=deadline or _QUIET[self._contract.broker.kind],
+            named=deadline is not None,
             settles=float(settles or _LEAST_SETTLES),
             canary=self._calm_canary(),
         )
@@ -172,11 +174,11 @@ class Workshop:
         )
         return history
 
-    def _deadline(self) -> float:
-        """Return how long quiet is awaited behind a fault: the shortest time that a promise names."""
+    def _deadline(self) -> float | None:
+        """Return how long quiet is awaited behind a fault: the shortest time that a promise names, if one does."""
         promised = self._contract.promised.values()
         named = (float(each.within) for each in promised if isinstance(each, Within) and each.within)
-        return min(named, default=_QUIET[self._contract.broker.kind])
+        return min(named, default=None)
 
     def _calm_canary(self) -> float:
         """Return the seconds that the canary takes on the calm machine, measured once."""
