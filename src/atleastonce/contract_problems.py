@@ -19,6 +19,7 @@ RUNTIME = {
 MESSAGE = ("id", "message_id", "n", f"{templates.PAD}:")
 """What stands in the texts that make a message."""
 _HTTP = re.compile(r"[A-Z]+ (http://|\{http:)\S+")
+_OUTPUT_ID = re.compile(r"header:.+|(?:\$(?:\.[^.\[\]*]+)+)")
 _ARGUMENTS = {"http:": "NAME", "topic:": "NAME", f"{templates.PAD}:": "NUMBER"}
 _MOST_PAD = 16 * 1024 * 1024
 
@@ -56,6 +57,7 @@ def problems(contract: Contract) -> Iterator[str]:
     """Yield a sentence for everything that is wrong."""
     yield from _services(contract)
     yield from _input(contract)
+    yield from _output_id(contract)
     yield from _foreign(contract)
     yield from _topics(contract)
     yield from _poison(contract)
@@ -103,6 +105,17 @@ def _input(contract: Contract) -> Iterator[str]:
     for name in entry.properties:
         if contract.broker.kind == "rabbitmq" and name not in PROPERTIES:
             yield f"input.properties.{name}: there is no such text property{near(name, PROPERTIES)}"
+
+
+def _output_id(contract: Contract) -> Iterator[str]:
+    declared, kafka = contract.output.id, contract.broker.kind == "kafka"
+    if (
+        declared
+        and declared not in (("key",) if kafka else PROPERTIES)
+        and not _OUTPUT_ID.fullmatch(declared)
+    ):
+        ways, hint = ("key", "") if kafka else ("a property", near(declared, PROPERTIES))
+        yield f"output.id: found {shown(declared)}, expected {ways}, header:NAME or a path like $.order_id{hint}"
 
 
 def _poison(contract: Contract) -> Iterator[str]:

@@ -12,9 +12,10 @@ import msgspec
 
 from atleastonce import effects
 from atleastonce.actions import Actor
+from atleastonce.contract import OutputTable
 from atleastonce.effects import Changes
 from atleastonce.errors import ContractError, ServiceError, TransportError
-from atleastonce.expectation import Expectation, Pace
+from atleastonce.expectation import Expectation, Pace, Patience
 from atleastonce.history import Event, Header, History, Moment, Observation
 from atleastonce.lane import Lane
 from atleastonce.promises import Within
@@ -47,15 +48,25 @@ def run_clean(
             f"a clean run of {lane.label} failed ({'; '.join(reasons) or 'nothing was observed'}); "
             f"without one, nothing can be judged. The end of its log:\n{lane.tail()}"
         )
-    if moment == "clean-1" and (output := lane.contract.output) and (output.queues or output.topics):
-        named = ", ".join((*output.queues, *output.topics))
-        if not after.outputs:
-            raise ContractError(
-                f"output: nothing came out of {named} in a clean run, for {_STIRS:g} s; name where the outputs "
-                "of these messages go, or leave [output] out"
-            )
+    if moment == "clean-1":
+        told_apart(lane.contract.output, after)
     changed: Changes = effects.changes(before.values, after.values, lane.contract.observe.ignore)
     return msgspec.structs.replace(after, observed=moment, values=changed), history
+
+
+def told_apart(output: OutputTable, seen: Observation) -> None:
+    """Raise ContractError where outputs are declared and none came, or none has what is declared to be its id."""
+    named = ", ".join((*output.queues, *output.topics))
+    if named and not seen.outputs:
+        raise ContractError(
+            f"output: nothing came out of {named} in a clean run, for {_STIRS:g} s; name where the outputs "
+            "of these messages go, or leave [output] out"
+        )
+    if output.id and seen.outputs and all(each.id is None for each in seen.outputs):
+        raise ContractError(
+            f"output.id: none of {len(seen.outputs)} outputs of a clean run, in {named}, has {output.id!r}; name "
+            "what makes two of them the same one, or leave it out, so that every output counts"
+        )
 
 
 class _Case:
@@ -110,17 +121,19 @@ class _Case:
     def _quiet(self) -> bool:
         """Wait until the system is quiet as a fact, and note it or the reason why not.
 
-        A deadline that passes while the canary is late says nothing: it is awaited again.
+        A deadline that passes while the canary is late says nothing, nor does one that passes while messages are
+        settled, unless the contract has named it: quiet is awaited again.
         """
         lane, limit = self._lane, self._limit()
-        waited = 0.0
-        for _ in range(_PATIENCE):
+        self._standing.read()
+        patience = Patience(self._open, steady=self._pace.named and not self._schedule.only_publishes)
+        waited, more = 0.0, True
+        while more:
             if lane.record.await_(self._is_quiet, limit):
                 lane.note("quiet")
                 return True
             waited += limit
-            if self._actor.canary_kept_its_time():
-                break
+            more = patience.more(self._open, self._actor.canary_kept_its_time)
         lane.note("quiet", ok=False, note=self._standing.why_not_quiet(waited, self._wanted))
         return False
 
@@ -129,6 +142,11 @@ class _Case:
         if self._draining:
             self._standing.note_depths()
         return self._actor.all_taken() and self._standing.settled() and self._standing.shown(self._wanted)
+
+    @property
+    def _open(self) -> int:
+        """How many copies nothing has settled for good."""
+        return len(self._standing.ledger.unsettled())
 
     def _limit(self) -> float:
         """Return how long quiet is awaited: behind a fault, as the promises say."""

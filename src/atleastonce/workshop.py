@@ -13,7 +13,7 @@ import msgspec
 from atleastonce import canary, effects
 from atleastonce.checks import judge
 from atleastonce.errors import TransportError
-from atleastonce.expectation import Expectation, Pace
+from atleastonce.expectation import Expectation, Pace, latency, stillness
 from atleastonce.findings import Judged
 from atleastonce.history import History, append
 from atleastonce.lane import Lane
@@ -152,15 +152,17 @@ class Workshop:
         order, or does not outlive the process, differs then, and proves nothing.
         """
         settles = self._contract.observe.settles
+        deadline = self._deadline()
         pace = Pace(
             quiet=_QUIET[self._contract.broker.kind],
-            deadline=self._deadline(),
+            deadline=deadline or _QUIET[self._contract.broker.kind],
+            named=deadline is not None,
             settles=float(settles or _LEAST_SETTLES),
             canary=self._calm_canary(),
         )
         first, history = run_clean(lane, f"clean-{next(self._cases)}", schedule, pace, "clean-1")
         if settles is None:
-            calm = max(_LEAST_SETTLES, _CALM_TIMES * _latency(history), 2 * _stillness(history))
+            calm = max(_LEAST_SETTLES, _CALM_TIMES * latency(history), 2 * stillness(history))
             pace = msgspec.structs.replace(pace, settles=calm)
         names = tuple(self._contract.all_services)
         restart = (*(Action(stop=name) for name in names), *(Action(start=name) for name in names))
@@ -172,11 +174,11 @@ class Workshop:
         )
         return history
 
-    def _deadline(self) -> float:
-        """Return how long quiet is awaited behind a fault: the shortest time that a promise names."""
+    def _deadline(self) -> float | None:
+        """Return how long quiet is awaited behind a fault: the shortest time that a promise names, if one does."""
         promised = self._contract.promised.values()
         named = (float(each.within) for each in promised if isinstance(each, Within) and each.within)
-        return min(named, default=_QUIET[self._contract.broker.kind])
+        return min(named, default=None)
 
     def _calm_canary(self) -> float:
         """Return the seconds that the canary takes on the calm machine, measured once."""
@@ -194,21 +196,3 @@ class Workshop:
 def _in_doubt(verdict: Verdict) -> bool:
     """Tell whether a verdict of several schedules together says nothing certain of each of them."""
     return verdict.occasion and verdict.outcome != "kept"
-
-
-def _stillness(history: History) -> float:
-    """Return how long after quiet a clean run still changed something, in seconds."""
-    times = {event.event: event.t for event in history.events}
-    return max(0.0, times.get("still", 0.0) - times.get("quiet", 0.0))
-
-
-def _latency(history: History) -> float:
-    """Return the longest time from a publication of ours to its settlement, in seconds."""
-    published: dict[str, float] = {}
-    longest = 0.0
-    for event in history.events:
-        if event.event == "published" and event.copy:
-            published[event.copy] = event.t
-        elif event.settles and event.copy in published:
-            longest = max(longest, event.t - published[event.copy])
-    return longest

@@ -1,0 +1,42 @@
+"""Outputs of a clean run are there, and have what the contract says to be their id."""
+
+import pytest
+
+from atleastonce.contract import OutputTable
+from atleastonce.errors import ContractError
+from atleastonce.history import Observation, Output
+from atleastonce.runner import told_apart
+
+DECLARED = OutputTable(queues=("out",), id="header:id")
+
+
+def seen(*ids: str | None) -> Observation:
+    """Return outputs with these ids, as a clean run may show them."""
+    return Observation(
+        observed="faulty", outputs=tuple(Output(queue="out", id=each, body={}) for each in ids)
+    )
+
+
+NOTHING = (
+    "output: nothing came out of out in a clean run, for 10 s; "
+    "name where the outputs of these messages go, or leave [output] out"
+)
+NO_ID = (
+    "output.id: none of 2 outputs of a clean run, in out, has 'header:id'; "
+    "name what makes two of them the same one, or leave it out, so that every output counts"
+)
+
+
+@pytest.mark.parametrize(("ids", "said"), [((), NOTHING), ((None, None), NO_ID)], ids=["no output", "no id"])
+def test_a_contract_that_cannot_tell_outputs_is_refused(ids: tuple[str | None, ...], said: str) -> None:
+    """Else every repeated output would count as another one, and correct services be accused."""
+    with pytest.raises(ContractError) as caught:
+        told_apart(DECLARED, seen(*ids))
+    assert str(caught.value) == said
+
+
+def test_outputs_without_an_id_beside_others_count_each() -> None:
+    """A service may have outputs of two kinds, or declare no id at all."""
+    told_apart(DECLARED, seen("a", None))
+    told_apart(OutputTable(queues=("out",)), seen(None, None))
+    told_apart(OutputTable(), seen())
