@@ -11,6 +11,7 @@ from atleastonce.campaign import Plan, Silent
 from atleastonce.commands import reference
 from atleastonce.findings import Judged
 from atleastonce.history import History
+from atleastonce.subjects import tracing
 from campus_food.mutants import MUTANTS
 
 pytestmark = pytest.mark.timeout(300)
@@ -97,8 +98,10 @@ def sprung(history: History) -> bool:
 
 
 @pytest.mark.parametrize("language", ["python", "node", "go", "java"])
-def test_a_mark_before_its_effect_is_found_in_any_language(subject, tmp_path, language):
+def test_a_mark_before_its_effect_is_found_in_any_language(subject, tmp_path, pytestconfig, language):
     """Careless, the message is lost between mark and effect; careful, it is kept wherever the service dies."""
+    if not pytestconfig.getoption("--thorough") and language in ("go", "java"):
+        pytest.skip("two languages take a minute; --thorough tries all four")
     words = command(language, tmp_path)
     outcomes = {}
     for careful in ("no", "yes"):
@@ -152,3 +155,11 @@ def test_the_reference_keeps_its_promises_at_every_write_point(subject, campus, 
     assert sum(tally.broken + tally.unknown for tally in found.tallies.values()) == 0, found.tallies
     points = [each.history for each in heard.all if sprung(each.history)]
     assert found.tallies["effects-once"].kept == len(points) >= 20 * plan.messages
+
+
+def test_where_nothing_can_be_traced_the_rest_is_explored(subject, campus, monkeypatch):
+    """It is said once, and alone it leaves every promise without an occasion."""
+    monkeypatch.setattr(tracing, "problem", lambda _: "ptrace is forbidden here")
+    found = subject(campus("rabbitmq")).verify(Plan(explore=("writes", "duplicates"), messages=1)).findings
+    assert found.left_out == "--explore writes was left out: ptrace is forbidden here"
+    assert (found.planned, found.carried_out, found.tallies["effects-once"].outcome) == (1, 1, "kept")

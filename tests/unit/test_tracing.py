@@ -26,16 +26,16 @@ os.write(writes, b"nobody but this process reads it")
 other = threading.Thread(target=os.pwrite, args=(file, b"2", 1))
 other.start()
 other.join()
-os.rename("ledger", "book")
-os.open("book", os.O_RDONLY)
+os.rename("ledger", "the\\nbook")
+os.open("the\\nbook", os.O_RDONLY)
 os.write(file, b"3")  # in the place of the 2
 """
 CALLS = [
     ("openat(ledger)", "main"),
     ("write(ledger)", "main"),
     ("pwrite64(ledger)", "other"),
-    ("rename(book)", "main"),
-    ("write(book)", "main"),
+    ("rename(the book)", "main"),
+    ("write(the book)", "main"),
 ]
 
 
@@ -84,7 +84,7 @@ def test_every_call_that_changes_the_world_is_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("nth", "left"), [(1, {}), (2, {"ledger": ""}), (3, {"ledger": "1"}), (5, {"book": "12"})]
+    ("nth", "left"), [(1, {}), (2, {"ledger": ""}), (3, {"ledger": "1"}), (5, {"the\nbook": "12"})]
 )
 def test_the_call_that_is_hit_has_not_begun(tmp_path: Path, nth: int, left: dict[str, str]) -> None:
     """What the calls before it did is there, what it would have done is not."""
@@ -106,7 +106,7 @@ def test_who_is_let_go_goes_on(tmp_path: Path) -> None:
                 if call.hit:
                     tracer.close()
         assert process.wait() == 0
-    assert (tmp_path / "book").read_text() == "13"
+    assert (tmp_path / "the\nbook").read_text() == "13"
 
 
 def test_a_process_that_is_not_there_cannot_be_traced() -> None:
@@ -114,6 +114,16 @@ def test_a_process_that_is_not_there_cannot_be_traced() -> None:
     with Tracer(1, 2**22 + 1, os.environ) as tracer, pytest.raises(ServiceError) as caught:
         tracer.await_attached()
     assert str(caught.value) == "the system calls of the service cannot be traced: there is no such process"
+
+
+def test_what_the_kernel_refuses_is_said_with_what_to_do(tmp_path: Path) -> None:
+    """A process that somebody traces already may not be traced by anybody else."""
+    with working(tmp_path) as process, Tracer(0, process.pid, os.environ) as first:
+        first.await_attached()
+        with Tracer(0, process.pid, os.environ) as second, pytest.raises(ServiceError) as caught:
+            second.await_attached()
+    found = "the system calls of the service cannot be traced: Operation not permitted; run as root, "
+    assert str(caught.value).startswith(found)
 
 
 def test_where_nothing_can_be_traced_a_sentence_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,7 +191,7 @@ class Tracer:
             target = text(thread, which)
         else:
             target = opened(thread, which & 0xFFFFFFFF) if kind else ""
-        return None if target is None else f"{name}({target})"
+        return None if target is None else f"{name}({' '.join(target.split())})"
 
 
 def _split(call: str) -> tuple[str, str, str]:
