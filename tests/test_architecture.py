@@ -27,6 +27,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "2 faults": ("canary faults",),
     "3 cases": (
         "part sights measuring layout",
+        "write_points",
         "assembly",
         "lane expectation",
         "standing",

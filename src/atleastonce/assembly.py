@@ -29,6 +29,7 @@ from atleastonce.schedule import Trap, instance, is_of
 from atleastonce.subjects.process import ProcessSubject, own_environment
 from atleastonce.transports import Namespace
 from atleastonce.transports.http import method_and_address
+from atleastonce.write_points import WritePoints
 
 _HTTP = "http:"
 
@@ -44,6 +45,7 @@ class Ground(Protocol):
     names: Names
     traps: Traps
     record: Record
+    write_points: WritePoints
 
     def recorded(self, event: Event) -> None:
         """Take an event that a relay saw."""
@@ -145,7 +147,11 @@ class Assembly:
         """Let a fault strike the service that the trap names: the one whose link it is, or the one that it leads to."""
         own = next(part for part in self._parts if part.name == link.relay.service)
         if not trap.service or is_of(own.name, trap.service):
-            FAULTS[trap.do].strike(Scene(link, own.kill, own.terminate))
+            scene = Scene(link, own.kill, own.terminate)
+            if trap.is_write:
+                self._lane.write_points.watch(trap, scene, own)
+            else:
+                FAULTS[trap.do].strike(scene)
             return
         asked = next(part for part in self._parts if part.service_name == link.relay.to)
 

@@ -14,15 +14,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from atleastonce.casting import cast_list
-from atleastonce.exploration import EXPLORERS
+from atleastonce.exploration import DEFAULT, EXPLORERS
 from atleastonce.exploration.shrinking import shrink
+from atleastonce.exploration.writes import onward
 from atleastonce.findings import Counterexample, Findings, Judged, curves
 from atleastonce.history import History
 from atleastonce.layout import Site
 from atleastonce.schedule import Schedule, publish
+from atleastonce.subjects import tracing
 from atleastonce.verdict import tally
 from atleastonce.workshop import Workshop
 
+_WRITES = "writes"
 _AGAIN = 5
 """How many schedules that could not be judged are carried out once more; where it is all of them, time is lost."""
 _STUCK = 3
@@ -36,7 +39,7 @@ class Plan:
     `until` names a promise: once it is broken, no new schedule is started, and only that is proven.
     """
 
-    explore: tuple[str, ...] = tuple(EXPLORERS)
+    explore: tuple[str, ...] = DEFAULT
     messages: int = 3
     lanes: int = 2
     budget: float | None = None
@@ -98,10 +101,14 @@ class Campaign:
             self._watcher.stage("clean runs")
             calm = workshop.calm(self._messages())
             findings.versions = calm.header.versions
-            schedules = self._schedules(calm)
-            findings.planned = len(schedules)
+            traced = self._traced(calm, workshop, findings)
+            schedules = self._schedules(calm, onward(each.history for each in traced))
+            findings.planned = len(traced) + len(schedules)
             self._watcher.stage("schedules", len(schedules))
-            judged = self._run_all([each for each in schedules if not each.restarts_broker], workshop)
+            judged = traced + self._run_all(
+                [each for each in schedules if not each.restarts_broker], workshop
+            )
+            judged += self._walked_on(judged, workshop, findings)
             # Before the restarts: some brokers are not quite themselves behind one.
             self._prove_all(judged, workshop, findings)
             restarted: list[Judged] = []
@@ -125,10 +132,33 @@ class Campaign:
             actions=publish(*messages),
         )
 
-    def _schedules(self, calm: History) -> list[Schedule]:
+    def _traced(self, calm: History, workshop: Workshop, findings: Findings) -> list[Judged]:
+        """Trace what the handling of each message calls, if write points are to be explored and can be."""
+        if _WRITES not in self._plan.explore:
+            return []
+        if (why_not := tracing.problem(self._site.environment({}))) is not None:
+            findings.left_out = f"--explore {_WRITES} was left out: {why_not}"
+            return []
+        schedules = list(EXPLORERS[_WRITES](calm, self._site.contract.contract))
+        self._watcher.stage("traces of write points", len(schedules))
+        return self._run_all(schedules, workshop)
+
+    def _walked_on(self, judged: Sequence[Judged], workshop: Workshop, findings: Findings) -> list[Judged]:
+        """Walk the write points on where the last one known was hit, until none is hit any more."""
+        walked: list[Judged] = []
+        while more := onward(each.history for each in (*judged, *walked)):
+            done = self._run_all(more, workshop)
+            findings.planned += len(more)
+            walked += done
+            if len(done) < len(more):
+                break
+        return walked
+
+    def _schedules(self, calm: History, points: Sequence[Schedule]) -> list[Schedule]:
         """Return what to carry out, in an order of which a budget that runs out has seen a bit of everything."""
         contract = self._site.contract.contract
-        found = [each for name in self._plan.explore for each in EXPLORERS[name](calm, contract)]
+        names = [name for name in self._plan.explore if name != _WRITES]
+        found = [*points, *(each for name in names for each in EXPLORERS[name](calm, contract))]
         if self._site.restart is None:
             found = [each for each in found if not each.restarts_broker]
         random.Random(self._plan.seed).shuffle(found)  # noqa: S311 - for variety, not for secrecy
@@ -269,7 +299,7 @@ def _family(schedule: Schedule) -> str:
 def _entangled(promise: str, failure: Judged) -> tuple[int, int]:
     """Return how many messages a failure is about, and its steps: the smallest is the easiest to understand."""
     schedule = failure.history.header.schedule
-    about = {*failure.verdicts[promise].blamed, *(trap.message for trap in schedule.traps)}
+    about = {*failure.verdicts[promise].blamed, *(trap.about for trap in schedule.traps)}
     return len(about), schedule.steps
 
 

@@ -111,6 +111,7 @@ class Findings:
     """What a campaign found; `settings` are the broker's that change verdicts or speed.
 
     `curves` are those of its outages, in the order they were carried out; a report draws the steepest few.
+    `left_out` says which exploration was left out, and why; empty where none was.
     """
 
     service: str
@@ -123,6 +124,7 @@ class Findings:
     settings: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     curves: list[Curve] = field(default_factory=list)
+    left_out: str = ""
 
     @property
     def outcome(self) -> Outcome:

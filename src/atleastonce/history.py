@@ -39,7 +39,9 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``declined`` (a copy that got the same failure, `size`, however often it was asked: the services have
     decided), ``start ready stop`` (a service), ``exit`` (a service ended by itself and is started again),
     ``sprung`` and ``unsprung`` (a trap; `note` says which), ``kill cut``, ``isolated`` and ``mended`` (a
-    service; `size` links were cut), ``broker-restarted``, ``unrouted`` and ``rerouted`` (a queue), ``waited``.
+    service; `size` links were cut), ``write`` (a system call of a service that is traced, while it handled that
+    message: `size` is its number, `tag` that of its thread, `note` the call; `side` is the subject), ``untraced``
+    (why one could not be traced), ``broker-restarted``, ``unrouted`` and ``rerouted`` (a queue), ``waited``.
 
     Of what it found: ``buried`` (`ok`: every link of the dead client ended in order), ``arrived`` (a copy of
     ours lies among the outputs or dead letters), ``depth`` (`size` messages wait in a queue), ``health`` (the

@@ -24,6 +24,7 @@ from atleastonce.sights import Sights
 from atleastonce.subjects.process import own_environment
 from atleastonce.transports import Envelope, Letter, Namespace, Subscription
 from atleastonce.transports.http import NO_ANSWER, HttpEntry, accepted, method_and_address, refused
+from atleastonce.write_points import WritePoints
 
 _TRIES = ("request", "unreached")
 _SAME = 3
@@ -61,6 +62,8 @@ class Lane:
             stack.callback(self._observer.close)
             self.namespace = stack.enter_context(self.site.namespace(self.name))
             self.loop = stack.enter_context(Loop(f"relays of {self.name}"))
+            self.write_points = WritePoints(self.loop, self.traps, self.record, self.site.environment({}))
+            stack.callback(self.write_points.end)
             self.parts = Assembly(self, self._observer, stack).parts()
             self._open_entry(stack)
             environment = self.site.environment(own_environment())
@@ -94,6 +97,7 @@ class Lane:
     def arm(self, traps: tuple[Trap, ...]) -> None:
         """Replace every trap."""
         self.loop.call(lambda: self.traps.arm(traps))
+        self.write_points.end()
 
     def unsprung(self) -> tuple[Trap, ...]:
         """Return the traps that still wait, asked where an event and the trap behind it are one step."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from atleastonce.brokers import Broker, Kind, ProviderName
-    from atleastonce.campaign import Plan
+    from atleastonce.campaign import Plan, Watcher
     from atleastonce.contract import ContractFile
     from atleastonce.findings import Findings, Judged
     from atleastonce.lifetimes import Lifetime
@@ -80,13 +80,13 @@ class Subject:
         self._lifetime = lifetime
         self._stop = stop
 
-    def verify(self, plan: Plan | None = None) -> Verified:
+    def verify(self, plan: Plan | None = None, watcher: Watcher | None = None) -> Verified:
         """Verify every promise of the contract; raises what `atleastonce verify` reports as an error."""
         from atleastonce.campaign import Campaign, Plan, Silent  # noqa: PLC0415 - see the module's docstring
         from atleastonce.site import laid_out  # noqa: PLC0415
 
         with laid_out(self.contract, self.broker, self._lifetime, self._stop) as site:
-            return Verified(Campaign(site, plan or Plan(), Silent()).carry_out())
+            return Verified(Campaign(site, plan or Plan(), watcher or Silent()).carry_out())
 
     def replay(self, schedule: Schedule, times: int = 1) -> list[Judged]:
         """Carry out one schedule several times."""

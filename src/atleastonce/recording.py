@@ -36,8 +36,9 @@ class Record:
         return len(self._events)
 
     def idle(self) -> float:
-        """Return the seconds since the last event."""
-        return self.clock() - (self._events[-1].t if self._events else 0.0)
+        """Return the seconds since the last event; a service that is traced may call the kernel all the time."""
+        last = next((event.t for event in reversed(self._events) if event.event != "write"), 0.0)
+        return self.clock() - last
 
     def since(self, index: int) -> list[Event]:
         """Return the events from an index on."""

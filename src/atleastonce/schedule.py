@@ -22,9 +22,12 @@ _VERBS: tuple[Verb, ...] = get_args(Verb)
 FORMAT = 1
 EVENTS = (
     "deliver", "publish", "confirm", "ack", "nack", "reject", "return", "consume",
-    "fetch", "produce", "commit", "end-txn", "join", "request", "response",
+    "fetch", "produce", "commit", "end-txn", "join", "request", "response", "write",
 )  # fmt: skip
-"""The protocol events that a trap may wait for."""
+"""The events that a trap may wait for: those of the protocol, and a system call of the service itself."""
+
+HANDED_OVER = ("deliver", "fetch")
+"""Those that hand a message to a service."""
 
 BROKER = "broker"
 """What a trap calls a link to the broker."""
@@ -96,19 +99,41 @@ class Trap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
     It names what it waits for, never a position in a list: the order between connections is not fixed. `service` is
     the one that is struck, `link` names the other end of the link: the broker, or a service (over HTTP, whichever of
-    the two asks).
+    the two asks). A write point (`event` is ``write``) has `during` in place of `when` and `message`: it strikes as
+    the service makes its `nth` system call that changes anything outside, counted from the first delivery of that
+    message on.
     """
 
-    when: When
+    when: When | None = None
     event: str
-    message: str
+    message: str = ""
+    during: str = ""
     do: str
     nth: Annotated[int, msgspec.Meta(ge=1)] = 1
     service: str = ""
     link: str = BROKER
 
+    def __post_init__(self) -> None:
+        """Refuse a trap that names too little, or two things."""
+        if self.is_write != bool(self.during) or self.is_write == bool(self.when or self.message):
+            raise ValueError("a trap names when and message, or, where its event is write, during alone")
+        if not self.is_write and not (self.when and self.message):
+            raise ValueError("a trap names its when and its message")
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it is a write point."""
+        return self.event == "write"
+
+    @property
+    def about(self) -> str:
+        """The message that it is about."""
+        return self.during or self.message
+
     def describe(self) -> str:
-        """Say the trap in words: ``kill before ack(m1)``."""
+        """Say the trap in words: ``kill before ack(m1)``, ``kill at write 4 of m1``."""
+        if self.is_write:
+            return f"{self.do} at write {self.nth} of {self.during}"
         count = f", time {self.nth}" if self.nth > 1 else ""
         between = "" if self.link == BROKER else f" between {self.service or 'a service'} and {self.link}"
         return f"{self.do} {self.when} {self.event}({self.message}{count}){between}"
@@ -208,7 +233,7 @@ def _problem(schedule: Schedule) -> str | None:
     """Return what is wrong with a schedule although every single key is right, or None."""
     if schedule.format != FORMAT:
         return f"it has format {schedule.format}, this version reads format {FORMAT}"
-    named = {*schedule.published, *(trap.message for trap in schedule.traps)}
+    named = {*schedule.published, *(trap.about for trap in schedule.traps)}
     if unknown := named - {*schedule.messages, SENTINEL}:
         return f"it names messages that it does not define: {', '.join(sorted(unknown))}"
     for trap in schedule.traps:

@@ -215,3 +215,24 @@ def test_unreadable_observation_is_unknown() -> None:
         outcome="unknown",
         reason="the observation after the faults failed: GET /stock answered 500",
     )
+
+
+def test_a_write_point_that_was_not_reached_gave_no_occasion() -> None:
+    """The message took fewer system calls: that ends a walk, and is no failure."""
+    point = Trap(event="write", nth=9, during="m1", do="kill")
+    verdict = effects_once.check(history(TWICE, ONE, ONE, before={"/stock": 10}, traps=(point,)))
+    assert verdict == Verdict(
+        promise="effects-once",
+        outcome="unknown",
+        occasion=False,
+        reason="the trap did not spring: kill at write 9 of m1",
+    )
+
+
+def test_a_service_that_cannot_be_traced_is_not_judged() -> None:
+    """The reason is told as it is."""
+    verdict = judged("untraced m1! the system calls of the service cannot be traced; " + TWICE)
+    assert (verdict.outcome, verdict.reason) == (
+        "unknown",
+        "the system calls of the service cannot be traced",
+    )

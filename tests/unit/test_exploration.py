@@ -218,7 +218,7 @@ def test_explorations_define_what_they_publish(name: str) -> None:
     found = [*EXPLORERS[name](calm(happened), given)]
     assert found
     for each in found:
-        assert {*each.published, *(trap.message for trap in each.traps)} <= {*each.messages}
+        assert {*each.published, *(trap.about for trap in each.traps)} <= {*each.messages}
 
 
 BIG = Schedule(

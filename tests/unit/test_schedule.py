@@ -18,6 +18,7 @@ WHOLE = Schedule(
     traps=(
         Trap(when="before", event="ack", message="m1", nth=2, service="inventory", do="kill"),
         Trap(when="after", event="deliver", message="sentinel", do="cut"),
+        Trap(event="write", nth=4, during="m1", do="kill"),
     ),
 )
 
@@ -32,7 +33,7 @@ def test_schedule_in_words() -> None:
     """Actions in order, traps after them."""
     assert WHOLE.describe() == (
         "publish m1; publish m2; publish m1; start inventory; stop inventory; "
-        "kill before ack(m1, time 2); cut after deliver(sentinel)"
+        "kill before ack(m1, time 2); cut after deliver(sentinel); kill at write 4 of m1"
     )
 
 
@@ -47,7 +48,7 @@ def test_a_long_row_of_publications_in_words() -> None:
 
 def test_published_messages_are_named_once() -> None:
     """A duplicate is the same message; a step is an action or a trap."""
-    assert (WHOLE.published, WHOLE.steps) == (("m1", "m2"), 7)
+    assert (WHOLE.published, WHOLE.steps) == (("m1", "m2"), 8)
 
 
 def test_poison_is_told_from_the_innocent() -> None:
@@ -167,3 +168,26 @@ def test_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         schedule.load(path)
     assert str(caught.value) == f"cannot read the schedule {path}: No such file or directory; {NAME}"
+
+
+def test_a_write_point_in_its_file() -> None:
+    """It names the message during which it strikes, in place of when and message."""
+    point = Trap(event="write", nth=4, during="m1", do="kill")
+    assert msgspec.json.encode(point) == b'{"event":"write","during":"m1","do":"kill","nth":4}'
+
+
+@pytest.mark.parametrize(
+    "trap",
+    [
+        {"event": "write", "do": "kill"},
+        {"event": "write", "during": "m1", "message": "m1", "do": "kill"},
+        {"event": "write", "during": "m1", "when": "before", "do": "kill"},
+        {"event": "ack", "during": "m1", "do": "kill"},
+        {"event": "ack", "message": "m1", "do": "kill"},
+        {"event": "ack", "when": "before", "do": "kill"},
+    ],
+)
+def test_a_trap_names_all_that_it_waits_for_and_no_more(trap: dict[str, str]) -> None:
+    """Half a trap, and half of each kind, are refused where they are read."""
+    with pytest.raises(msgspec.ValidationError, match="a trap names"):
+        msgspec.convert(trap, Trap)

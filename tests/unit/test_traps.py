@@ -110,3 +110,13 @@ def test_arming_replaces_every_trap() -> None:
     sprung(traps, "ack m1#1")
     traps.arm((trap(nth=2),))
     assert sprung(traps, "ack m1#1") == [None]
+
+
+def test_a_write_point_begins_with_the_delivery_and_springs_in_the_service() -> None:
+    """Until it has struck it waits; a second delivery of the message does not begin it again."""
+    point = Trap(event="write", nth=4, during="m1", service="inventory", do="kill")
+    traps = armed(point)
+    assert sprung(traps, "deliver m2#1", "deliver m1#1", "deliver m1#1 again") == [None, point, None]
+    assert traps.unsprung() == (point,)
+    traps.spring(point)
+    assert traps.unsprung() == ()

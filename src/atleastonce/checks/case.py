@@ -38,6 +38,7 @@ _MOMENTS: dict[Moment, str] = {
 
 _FAILURES = {
     "unsprung": "the trap did not spring: {note}",
+    "untraced": "{note}",
     "buried": "the links of the dead service could not be ended in order: {note}",
     "quiet": "not quiet in time: {note}",
     "looped": "given up: {note}",
@@ -70,7 +71,9 @@ class Case:
         sprung = {event.note for event in self.history.events if event.event == "sprung"}
         for trap in self.history.header.schedule.traps:
             if trap.describe() not in sprung:
-                raise Unjudgeable(_FAILURES["unsprung"].format(note=trap.describe()))
+                raise Unjudgeable(
+                    _FAILURES["unsprung"].format(note=trap.describe()), occasion=not trap.is_write
+                )
 
     def became_quiet(self, *, apart_from: Collection[str] = ()) -> None:
         """Raise Unjudgeable where it did not go as planned, or did not become quiet."""

@@ -22,7 +22,7 @@ from atleastonce.commands.verify import with_queue_type
 from atleastonce.contract import BrokerKind, QueueType
 from atleastonce.conversion import near
 from atleastonce.errors import UsageError
-from atleastonce.exploration import EXPLORERS
+from atleastonce.exploration import DEFAULT
 from atleastonce.faults import RULES
 from atleastonce.findings import Findings
 from atleastonce.report.folder import write_text
@@ -46,7 +46,7 @@ class Subject:
     promise: str = ""
     instances: int = 1
     reset: str = "fresh-ids"
-    explore: tuple[str, ...] = tuple(EXPLORERS)
+    explore: tuple[str, ...] = DEFAULT
     kinds: tuple[BrokerKind, ...] = ("rabbitmq",)
     """The brokers that it needs."""
     why_not: str = ""

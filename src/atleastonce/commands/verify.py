@@ -13,7 +13,7 @@ from atleastonce.contract_file import load
 from atleastonce.conversion import near
 from atleastonce.durations import Duration
 from atleastonce.errors import UsageError
-from atleastonce.exploration import EXPLORERS
+from atleastonce.exploration import DEFAULT, EXPLORERS
 from atleastonce.faults import RULES
 from atleastonce.report.progress import watching
 from atleastonce.report.terminal import MEANINGS
@@ -65,7 +65,7 @@ def with_queue_type(contract: ContractFile, queue_type: QueueType | None) -> Con
 def explored(names: str | None) -> tuple[str, ...]:
     """Read what ``--explore`` names; raise UsageError for what does not exist."""
     if names is None:
-        return tuple(EXPLORERS)
+        return DEFAULT
     chosen = tuple(name.strip() for name in names.split(",") if name.strip())
     for name in chosen:
         if name not in EXPLORERS:

@@ -9,6 +9,7 @@ from atleastonce.exploration.http import http
 from atleastonce.exploration.order import order
 from atleastonce.exploration.outages import outages
 from atleastonce.exploration.poison import poison
+from atleastonce.exploration.writes import traces
 from atleastonce.history import History
 from atleastonce.schedule import Schedule
 
@@ -21,5 +22,12 @@ EXPLORERS: dict[str, Explorer] = {
     "outage": outages,
     "crash": crashes,
     "http": http,
+    "writes": traces,
 }
-"""By the name that ``--explore`` takes; from a calm history of the messages to use, and the contract."""
+"""By the name that ``--explore`` takes; from a calm history of the messages to use, and the contract.
+
+What ``writes`` yields only shows how long its walks are: `writes.onward` says where they go.
+"""
+
+DEFAULT = tuple(name for name in EXPLORERS if name != "writes")
+"""What is explored where nobody says what: write points are many, and take as long as all the rest."""

@@ -8,18 +8,17 @@ import msgspec
 
 from atleastonce.contract import Contract
 from atleastonce.history import Event, History
-from atleastonce.schedule import Action, Schedule, Trap, When, is_of, publish
+from atleastonce.schedule import HANDED_OVER, Action, Schedule, Trap, When, is_of, publish
 
 PROTOCOL_EVENTS = ("deliver", "publish", "confirm", "ack", "nack", "reject", "fetch", "produce", "commit")
 """What happens to a message between broker and service (DESIGN section 5)."""
-_HANDED_OVER = ("deliver", "fetch")
 
 
 def crashes(calm: History, contract: Contract) -> Iterator[Schedule]:
     """Yield every crash point, and an orderly end (SIGTERM) of the service while it is at work on a message."""
     yield from crash_points(calm, contract)
     for point in passed(calm, contract):
-        if point[1] in _HANDED_OVER:
+        if point[1] in HANDED_OVER:
             yield struck(calm, point, "after", "stop")
 
 

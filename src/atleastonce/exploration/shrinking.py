@@ -13,7 +13,7 @@ def shrink(schedule: Schedule, blamed: Iterable[str], breaks: Callable[[Schedule
     First everything that has nothing to do with the blamed messages is left out at once, which is nearly
     always the answer; then every single step is tried, until none can go.
     """
-    wanted = {*blamed, *(trap.message for trap in schedule.traps)}
+    wanted = {*blamed, *(trap.about for trap in schedule.traps)}
     focused = _only(schedule, wanted)
     if focused.published and focused.steps < schedule.steps and breaks(focused):
         schedule = focused
@@ -41,6 +41,6 @@ def _only(schedule: Schedule, wanted: set[str]) -> Schedule:
 
 
 def _trimmed(schedule: Schedule, actions: tuple, traps: tuple) -> Schedule:  # type: ignore[type-arg]
-    named = {*(action.target for action in actions), *(trap.message for trap in traps), SENTINEL}
+    named = {*(action.target for action in actions), *(trap.about for trap in traps), SENTINEL}
     messages = {name: message for name, message in schedule.messages.items() if name in named}
     return msgspec.structs.replace(schedule, messages=messages, actions=actions, traps=traps)

@@ -1,7 +1,10 @@
 """One connection of the subject with the one to the broker behind it: whole frames pass, or are held or lost."""
 
 import asyncio
+import fcntl
 import socket
+import sys
+import termios
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
@@ -230,8 +233,17 @@ class Link:
                     self.relay.record(self._stamped(answer))
 
     def _spring(self, trap: Trap) -> None:
-        self.relay.record(self._stamped(Event(event="sprung", message=trap.message, note=trap.describe())))
+        if not trap.is_write:
+            self.relay.record(self._stamped(Event(event="sprung", message=trap.about, note=trap.describe())))
         self.relay.strike(trap, self)
+
+    def unread(self) -> int:
+        """Return how many bytes the subject has sent that were not read yet."""
+        end = self._ends.get("subject")
+        sock = end.transport.get_extra_info("socket") if end is not None else None
+        if self.dead or end is None or sock is None or not end.transport.is_reading():
+            return 0
+        return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
 
     def _write(self, side: From, data: bytes) -> None:
         target = self._ends.get("broker" if side == "subject" else "subject")

@@ -104,6 +104,11 @@ class Relay:
         for link in list(self._links.values()):
             link.dead = True
 
+    async def drained(self) -> None:
+        """Wait until everything that the subject has sent was read: whoever stands still sends no more."""
+        while any(link.unread() for link in self._links.values()):  # noqa: ASYNC110 - the kernel tells nobody
+            await asyncio.sleep(0)  # the loop reads meanwhile
+
     def _cut(self, *, refuse: bool) -> int:
         self.refuses = refuse
         live = [link for link in self._links.values() if not link.dead]

@@ -7,22 +7,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from atleastonce.history import Event
-from atleastonce.schedule import BROKER, Trap, When, is_of
+from atleastonce.schedule import BROKER, HANDED_OVER, Trap, When, is_of
 
 
 @dataclass
 class _Armed:
     trap: Trap
     seen: int = 0
+    due_once: bool = False
     sprung: bool = False
 
     def due(self, when: When, service: str, to: str, events: Iterable[Event]) -> bool:
-        """Count these events; say whether they spring the trap."""
-        if self.sprung or self.trap.when != when or not _waits_at(self.trap, service, to):
+        """Count these events; say whether they spring the trap, or, of a write point, whether it begins."""
+        if self.due_once or when != (self.trap.when or "before") or not _waits_at(self.trap, service, to):
             return False
         found = sum(_matches(self.trap, event) for event in events)
         self.seen += found
-        return found > 0 and self.seen >= self.trap.nth
+        return found > 0 and self.seen >= (1 if self.trap.is_write else self.trap.nth)
 
 
 class Traps:
@@ -49,8 +50,14 @@ class Traps:
         due = [armed for armed in self._armed if armed.due(when, service, to, passing)]
         if not due:
             return None
-        due[0].sprung = True
+        due[0].due_once = True
+        due[0].sprung = not due[0].trap.is_write  # that one springs later, in the service itself
         return due[0].trap
+
+    def spring(self, trap: Trap) -> None:
+        """Take down a write point that has struck."""
+        for armed in self._armed:
+            armed.sprung = armed.sprung or armed.trap == trap
 
 
 def _waits_at(trap: Trap, service: str, to: str) -> bool:
@@ -67,4 +74,6 @@ def _waits_at(trap: Trap, service: str, to: str) -> bool:
 
 
 def _matches(trap: Trap, event: Event) -> bool:
+    if trap.is_write:
+        return event.event in HANDED_OVER and event.message == trap.during
     return event.event == trap.event and event.message == trap.message

@@ -60,7 +60,10 @@ def _about(findings: Findings) -> str:
     title = f"## {findings.service} on {broker_name(findings.broker)}"
     ran = f"{findings.carried_out} of {findings.planned} schedules in {findings.seconds:.1f} s"
     known = {**findings.settings, **versions(findings)}
-    return "\n".join((title, "", f"- {ran}", *(f"- {name}: `{value}`" for name, value in known.items())))
+    left_out = [f"- {findings.left_out}"] if findings.left_out else []
+    return "\n".join(
+        (title, "", f"- {ran}", *left_out, *(f"- {name}: `{value}`" for name, value in known.items()))
+    )
 
 
 def cell(text: str) -> str:

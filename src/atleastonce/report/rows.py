@@ -83,7 +83,7 @@ def _row(findings: Findings, promise: str, tally: Tally, folders: Mapping[int, s
         broker=findings.broker,
         promise=promise,
         verdict=tally.outcome,
-        reason=shown.verdict.reason if shown else reason(tally),
+        reason=shown.verdict.reason if shown else reason(tally, findings.left_out),
         kept=tally.kept,
         broken=tally.broken,
         unknown=tally.unknown,
@@ -93,9 +93,11 @@ def _row(findings: Findings, promise: str, tally: Tally, folders: Mapping[int, s
     )
 
 
-def reason(tally: Tally) -> str:
-    """Say in one sentence why a tally has the outcome that it has."""
+def reason(tally: Tally, left_out: str = "") -> str:
+    """Say in one sentence why a tally has the outcome that it has; `left_out` is what was not explored."""
     occasions = tally.kept + tally.broken + tally.unknown
+    if not occasions and left_out:
+        return f"{NO_OCCASION}; {left_out}"
     if not occasions:
         return f"{NO_OCCASION}; if the clean runs saw no effect, observe more, or raise observe.settles"
     if tally.outcome == "broken":

@@ -19,6 +19,7 @@ from atleastonce.report.wording import (
     fault_words,
     introduced,
     named,
+    ordinal,
     place,
     queue_name,
     trap_of,
@@ -242,13 +243,25 @@ class _Teller:
         source: Lane = other if trap.event in BY_BROKER else "service"
         return Step(
             verb=trap.do,
-            what=fault_words(trap, event, several=self._several),
+            what=fault_words(trap, event, several=self._several, call=self._call(event, trap)),
             source=source,
-            target="service" if source == other else other,
+            target="service" if source == other or trap.is_write else other,
             remark=f"allowed: {rule}" if rule else "",
             kind="fault",
             lost=f"{trap.event} {trap.message}" if trap.when == "before" else "",
         )
+
+    def _call(self, event: Event, trap: Trap) -> str:
+        """Return the system call at which a write point struck, and by which thread where several made some."""
+        if not trap.is_write:
+            return ""
+        mine = (event.service, trap.during)
+        calls = [e for e in self._history.events if e.event == "write" and (e.service, e.message) == mine]
+        threads = max((each.tag for each in calls), default=0)
+        struck = next((each for each in calls if each.size == trap.nth), None)
+        if struck is None or threads == 1:
+            return struck.note if struck else ""
+        return f"{struck.note}, by the {ordinal(struck.tag)} of {threads} threads that write"
 
 
 def _link(event: Event) -> tuple[str, int, str | None]:

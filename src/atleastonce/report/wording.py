@@ -33,7 +33,7 @@ _STRUCK = {
 }
 BY_BROKER = frozenset({"deliver", "fetch", "confirm", "return", "response"})
 """What the broker sends; everything else comes from the service."""
-_ORDINALS = {2: "second", 3: "third"}
+_ORDINALS = {1: "first", 2: "second", 3: "third"}
 
 _LANE = re.compile(r"^[^./]*lane-\d+\.")
 """What stands before the name of a topic in a lane of its own."""
@@ -44,15 +44,19 @@ def allowed(what: str) -> str:
     return f"allowed: {ALLOWED[what]}"
 
 
-def fault_words(trap: Trap, event: Event, *, several: bool = False) -> str:
+def fault_words(trap: Trap, event: Event, *, several: bool = False, call: str = "") -> str:
     """Say what a trap did, and when: ``service killed before ack(m1) reached the broker``.
 
-    `event` is that of its springing; the one that was struck is named where there are several.
+    `event` is that of its springing; the one that was struck is named where there are several; `call` is the
+    system call of a write point.
     """
     service = (trap.service if event.to else event.service) if several else ""
     struck = _STRUCK.get(trap.do, trap.do)
     if service:
         struck = f"{service}: {struck.removeprefix('service ')}"
+    if trap.is_write:
+        at = f"{struck} at its {ordinal(trap.nth)} write while {trap.during} was handled"
+        return f"{at}: {call}" if call else at
     nth = f"the {ordinal(trap.nth)} " if trap.nth > 1 else ""
     end = "the service" if trap.event in BY_BROKER else "the broker"
     if event.to:

@@ -32,6 +32,11 @@ class ProcessSubject:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def session(self) -> int:
+        """The session that it and its children belong to; 0 before it was started."""
+        return self._process.pid if self._process is not None else 0
+
+    @property
     def alive(self) -> bool:
         """Whether the process runs."""
         return self._process is not None and self._process.poll() is None

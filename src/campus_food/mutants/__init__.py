@@ -38,6 +38,11 @@ def _rest(name: str, promise: str) -> Mutant:
     return Mutant(f"campus_food.mutants.{name}", promise, "http", contract="rest", explore=("http",))
 
 
+def _between(name: str, promise: str) -> Mutant:
+    # A database that grows takes a write more now and then: with a new one each time the same point is the same call.
+    return _inventory(name, promise, "writes")._replace(reset="restart")
+
+
 MUTANTS = {
     "ack-first": _inventory("ack_first", "nothing-lost", "crash"),
     "auto-ack": _inventory("auto_ack", "nothing-lost", "crash"),
@@ -46,11 +51,14 @@ MUTANTS = {
     "dedupe-window": _inventory("dedupe_window", "effects-once", "duplicates"),
     "dedupe-by-redelivered": _inventory("dedupe_by_redelivered", "effects-once", "duplicates"),
     "dedupe-by-content": _inventory("dedupe_by_content", "nothing-lost", "crash"),
+    "mark-before-effect": _between("mark_before_effect", "nothing-lost"),
+    "mark-after-effect": _between("mark_after_effect", "effects-once"),
     "check-then-insert": _inventory("check_then_insert", "effects-once", "duplicates")._replace(
         instances=2, race=True
     ),
     "duplicate-is-poison": _inventory("duplicate_is_poison", "poison-set-aside", "duplicates"),
     "dual-write": _inventory("dual_write", "nothing-lost", "crash"),
+    "ghost-event": _between("ghost_event", "effects-once"),
     "no-confirm": _order("no_confirm", "accepts-honestly", "outage"),
     "unroutable-ok": _order("unroutable_ok", "accepts-honestly", "outage"),
     "poison-requeue": _inventory("poison_requeue", "poison-set-aside", "poison"),
