@@ -4,17 +4,18 @@ What the commands and the pytest plugin call.
 """
 
 import queue
-import random
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 from atleastonce.casting import cast_list
 from atleastonce.exploration import DEFAULT, EXPLORERS
+from atleastonce.exploration.ordering import family, in_turn
 from atleastonce.exploration.shrinking import shrink
 from atleastonce.exploration.writes import onward
 from atleastonce.findings import Counterexample, Findings, Judged, curves
@@ -99,7 +100,7 @@ class Campaign:
         )
         with Workshop(self._site) as workshop:
             self._watcher.stage("clean runs")
-            calm = workshop.calm(self._messages())
+            calm = self._calm(workshop)
             findings.versions = calm.header.versions
             traced = self._traced(calm, workshop, findings)
             schedules = self._schedules(calm, onward(each.history for each in traced))
@@ -122,6 +123,20 @@ class Campaign:
         return findings
 
     # -- stages
+
+    def _calm(self, workshop: Workshop) -> History:
+        """Make the clean runs, while the other lanes are being opened."""
+        others = self._lanes - 1
+        if not others:
+            return workshop.calm(self._messages())
+        with ThreadPoolExecutor(others) as ahead:
+            for _ in range(others):
+                ahead.submit(workshop.open_ahead)
+            return workshop.calm(self._messages())
+
+    @property
+    def _lanes(self) -> int:
+        return min(self._plan.lanes, self._site.lanes or self._plan.lanes)
 
     def _messages(self) -> Schedule:
         messages = cast_list(self._site.contract.contract, self._plan.messages)
@@ -155,14 +170,13 @@ class Campaign:
         return walked
 
     def _schedules(self, calm: History, points: Sequence[Schedule]) -> list[Schedule]:
-        """Return what to carry out, in an order of which a budget that runs out has seen a bit of everything."""
+        """Return what to carry out, in the order of `in_turn`."""
         contract = self._site.contract.contract
         names = [name for name in self._plan.explore if name != _WRITES]
         found = [*points, *(each for name in names for each in EXPLORERS[name](calm, contract))]
         if self._site.restart is None:
             found = [each for each in found if not each.restarts_broker]
-        random.Random(self._plan.seed).shuffle(found)  # noqa: S311 - for variety, not for secrecy
-        return sorted(found, key=lambda schedule: len(schedule.traps))
+        return in_turn(found, self._plan.seed)
 
     def _run_all(self, schedules: Sequence[Schedule], workshop: Workshop) -> list[Judged]:
         """Carry out schedules in lanes side by side, until all are done or the budget is spent."""
@@ -179,20 +193,19 @@ class Campaign:
             try:
                 while not failures and time.monotonic() < deadline and not self._found(judged):
                     schedule = todo.get_nowait()
-                    if stuck[_family(schedule)] >= _STUCK:
+                    if stuck[family(schedule)] >= _STUCK:
                         continue
                     one = self._judged(schedule, workshop)
                     with self._lock:
                         self._tell(one, judged)
                         judged.append(one)
-                        stuck[_family(schedule)] += one.history.stuck
+                        stuck[family(schedule)] += one.history.stuck
             except queue.Empty:
                 pass
             except BaseException as exc:  # noqa: BLE001 - raised again by the thread that waits
                 failures.append(exc)
 
-        lanes = min(self._plan.lanes, self._site.lanes or self._plan.lanes)
-        with _running([threading.Thread(target=work) for _ in range(lanes)], self._site.stop):
+        with _running([threading.Thread(target=work) for _ in range(self._lanes)], self._site.stop):
             pass
         if failures:
             raise failures[0]
@@ -288,12 +301,6 @@ class Campaign:
 
         shrink(start.history.header.schedule, start.verdicts[promise].blamed, breaks)
         return shortest
-
-
-def _family(schedule: Schedule) -> str:
-    """Return what kind of schedule it is: one that gets stuck once more tells nothing new, and takes long."""
-    faults = {trap.do for trap in schedule.traps} | {action.verb for action in schedule.actions}
-    return " ".join(sorted((faults - {"publish"}) | ({"poison"} if schedule.poisons else set())))
 
 
 def _entangled(promise: str, failure: Judged) -> tuple[int, int]:

@@ -119,13 +119,20 @@ class Workshop:
 
     # -- lanes
 
+    def open_ahead(self) -> None:
+        """Open one more lane for whoever needs it next; raises as to open one then would."""
+        self._free.put(self._opened())
+
+    def _opened(self) -> Lane:
+        return Lane(self._site, f"lane-{next(self._lane_numbers)}").open()
+
     @contextmanager
     def _lane(self) -> Iterator[Lane]:
         """Lend a lane; it goes back afterwards, unless it is spoiled or every case wants a fresh one."""
         try:
             lane = self._free.get_nowait()
         except queue.Empty:
-            lane = Lane(self._site, f"lane-{next(self._lane_numbers)}").open()
+            lane = self._opened()
         try:
             yield lane
         except BaseException:
