@@ -43,10 +43,11 @@ def test_the_inventory_keeps_every_promise(subject, campus, queue_type):
 
 @pytest.mark.restarts_broker
 @pytest.mark.parametrize(
-    ("atleastonce_provider", "stem"), [("native", "order"), ("native", "notification"), ("docker", "campus")]
+    ("atleastonce_provider", "stem"),
+    [("native", "order"), ("native", "notification"), ("docker", "campus"), ("native", "kafka")],
 )
 def test_the_other_services_keep_every_promise(subject, campus, stem):
-    """Alone, and as a chain of three with a relay of its own each."""
+    """Alone, as a chain of three with a relay of its own each, and the inventory on Kafka."""
     found = subject(campus(stem)).verify(Plan(messages=1)).findings
     kept = dict.fromkeys(found.tallies, "kept")
     assert {name: tally.outcome for name, tally in found.tallies.items()} == kept, found.tallies
