@@ -61,6 +61,19 @@ def test_crash_points_stand_before_and_after_every_event() -> None:
     ]
 
 
+def test_crash_points_stand_at_the_end_of_a_transaction_and_its_answer() -> None:
+    """Whether the broker has committed, and whether the service knows, are two things; services have no part in it."""
+    happened = calm(
+        "published m1#1; fetch m1#1 *shop; commit m1#1 *shop; response m1#1 *shop; end-txn m1#1 *shop; "
+        "response m1#1 *shop; request m1 *shop ^mail; response m1 *shop ^mail; quiet"
+    )
+    assert [each.traps[0].describe() for each in crash_points(happened, contract(broker="kafka"))] == [
+        f"kill {when} {event}"
+        for event in ("fetch(m1)", "commit(m1)", "response(m1)", "end-txn(m1)", "response(m1, time 2)")
+        for when in ("before", "after")
+    ]
+
+
 def test_crash_points_publish_all_messages_and_carry_another_fault() -> None:
     """The other messages of the calm run are there too; a service whose link is cut need not be started."""
     happened = calm("published m1#1; published m2#1; ack m2#1; quiet")
