@@ -77,7 +77,10 @@ def selftest(session: nox.Session) -> None:
     """Do the checks bite, and only where they should, on every provider and type of queue?"""
     for provider in ("docker", "native"):
         for queue_type in ("quorum", "classic"):
-            session.run("atleastonce", "selftest", "--provider", provider, "--queue-type", queue_type)
+            on = ("--broker", "rabbitmq", "--queue-type", queue_type)
+            session.run("atleastonce", "selftest", "--provider", provider, *on)
+        session.run("atleastonce", "selftest", "--provider", provider, "--broker", "kafka")
+    session.run("atleastonce", "selftest", "--broker", "http")
 
 
 @nox.session

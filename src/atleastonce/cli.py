@@ -147,6 +147,9 @@ def up(**options: object) -> int:
 @click.option("--provider", type=click.Choice(_PROVIDERS[:3]), default="auto", show_default=True)
 @click.option("--queue-type", type=click.Choice(["quorum", "classic"]), help="Instead of quorum.")
 @click.option(
+    "--broker", type=click.Choice(["rabbitmq", "kafka", "http"]), help="Just what is on it; http: on none."
+)
+@click.option(
     "--only", metavar="NAME,…", help="Just these services; mutants and correct name all of their kind."
 )
 @_report

@@ -130,6 +130,8 @@ class _Case:
         waited, more = 0.0, True
         while more:
             if lane.record.await_(self._is_quiet, limit):
+                if self._draining:  # the last ones may have gone all at once
+                    self._standing.note_depths()
                 lane.note("quiet")
                 return True
             waited += limit

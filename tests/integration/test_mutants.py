@@ -12,6 +12,8 @@ pytestmark = pytest.mark.timeout(300)
 
 SLICE = ("ack-first", "no-dedupe", "poison-dropped", "unroutable-ok", "healthy-zombie", "order-broken")
 """One for each promise, and no more: the whole zoo is `atleastonce selftest`, and the thorough run."""
+ON_KAFKA = ("auto-commit-early", "kafka-no-dedupe", "poison-blocks-partition")
+"""The same on Kafka, where outages take longer: what loses, doubles, and does not get over poison."""
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Take the whole zoo, or a slice of it."""
     if "mutant" in metafunc.fixturenames:
         thorough = metafunc.config.getoption("--thorough")
-        metafunc.parametrize("mutant", [*MUTANTS] if thorough else [*SLICE, "auto-commit-early"])
+        metafunc.parametrize("mutant", [*MUTANTS] if thorough else [*SLICE, *ON_KAFKA])
 
 
 def test_a_mutant_is_broken_by_its_promise(subject, mutant, replays, tmp_path):

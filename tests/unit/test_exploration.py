@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from atleastonce.contract import BrokerTable, Contract, Input, Poison, Service
+from atleastonce.contract import BrokerKind, BrokerTable, Contract, Input, Poison, Service
 from atleastonce.exploration import EXPLORERS
 from atleastonce.exploration.crash_points import crash_points, crashes
 from atleastonce.exploration.duplicates import duplicates
@@ -21,11 +21,15 @@ OPTIONS = {"backs-off": {"attempts": 1, "schedule": []}}
 
 
 def contract(
-    *promises: str, http: str = "", poison: tuple[str, ...] = (), services: str = "shop"
+    *promises: str,
+    http: str = "",
+    poison: tuple[str, ...] = (),
+    services: str = "shop",
+    broker: BrokerKind = "rabbitmq",
 ) -> Contract:
     """Return a contract of these services (``shop mail``) that makes these promises."""
     return Contract(
-        broker=BrokerTable(kind="rabbitmq"),
+        broker=BrokerTable(kind=broker),
         input=Input(queue="" if http else "in", http=http, message="whole"),
         services=dict.fromkeys(services.split(), SHOP),
         poison=tuple(Poison(name=name) for name in poison),
@@ -53,6 +57,19 @@ def test_crash_points_stand_before_and_after_every_event() -> None:
     assert told(crash_points(happened, contract())) == [
         f"publish m1; start ; kill {when} {event}"
         for event in ("deliver(m1)", "publish(m1)", "confirm(m1)", "deliver(m1, time 2)", "ack(m1)")
+        for when in ("before", "after")
+    ]
+
+
+def test_crash_points_stand_at_the_end_of_a_transaction_and_its_answer() -> None:
+    """Whether the broker has committed, and whether the service knows, are two things; services have no part in it."""
+    happened = calm(
+        "published m1#1; fetch m1#1 *shop; commit m1#1 *shop; response m1#1 *shop; end-txn m1#1 *shop; "
+        "response m1#1 *shop; request m1 *shop ^mail; response m1 *shop ^mail; quiet"
+    )
+    assert [each.traps[0].describe() for each in crash_points(happened, contract(broker="kafka"))] == [
+        f"kill {when} {event}"
+        for event in ("fetch(m1)", "commit(m1)", "response(m1)", "end-txn(m1)", "response(m1, time 2)")
         for when in ("before", "after")
     ]
 
@@ -121,6 +138,15 @@ def test_poison_lies_between_innocents() -> None:
         "publish m1; publish p1; publish p2; publish m2",
     ]
     assert found[1].messages == {**happened.header.schedule.messages, "p2": Message(id="b", poison=1)}
+
+
+def test_poison_is_fetched_on_kafka() -> None:
+    """There, nothing is delivered: the crash strikes behind the fetch."""
+    given = contract("poison-set-aside", poison=("a",), broker="kafka")
+    assert told(poison(calm("published m1#1"), given)) == [
+        "publish m1; publish p1",
+        "publish m1; publish p1; start shop; kill after fetch(p1)",
+    ]
 
 
 @pytest.mark.parametrize(

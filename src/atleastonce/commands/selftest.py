@@ -31,8 +31,8 @@ from atleastonce.report.progress import watching
 _AS_IT_SHOULD_BE, _NOT_SO = 0, 1
 _MOST_UNKNOWN = 0.01
 _SHRINKS = 5.0
-_BROKERS: dict[str, tuple[BrokerKind, ...]] = {"rabbitmq": ("rabbitmq",), "http": ()}
-"""What is tried, by the kind of broker, and the brokers that this needs."""
+_BROKERS: dict[str, tuple[BrokerKind, ...]] = {"rabbitmq": ("rabbitmq",), "kafka": ("kafka",), "http": ()}
+"""The kinds of broker, and the brokers that they need."""
 _MARKS = {"broken": "✗ broken", "kept": "✓ kept", "unknown": "? unknown"}
 
 
@@ -91,10 +91,13 @@ def run(
     queue_type: QueueType | None,
     only: str | None,
     report: Path | None,
+    broker: str | None = None,
 ) -> int:
     """Try every mutant and every correct service, show what came out, and return 0 where it is as it should be."""
     reference.need("selftest")
-    subjects = _chosen(_subjects(queue_type or "quorum"), only)
+    kinds = None if broker is None else _BROKERS[broker]
+    found = (each for each in _subjects(queue_type or "quorum") if kinds in (None, each.kinds))
+    subjects = _chosen(found, only)
     shown = presenter(report)
     began = time.monotonic()
     tried: list[Tried] = []
@@ -126,20 +129,20 @@ def _subjects(queue_type: str) -> Iterator[Subject]:
     from campus_food.mutants import MUTANTS  # noqa: PLC0415 - as above
 
     for name, mutant in {**MUTANTS, **GREEN}.items():
-        if mutant.broker in _BROKERS:
-            yield Subject(
-                name=name,
-                stem=mutant.contract,
-                module=mutant.module,
-                promise=mutant.promise,
-                instances=mutant.instances,
-                reset=mutant.reset,
-                explore=mutant.explore,
-                kinds=_BROKERS[mutant.broker],
-                why_not="" if queue_type in mutant.queue_types else mutant.why_not,
-            )
+        yield Subject(
+            name=name,
+            stem=mutant.contract,
+            module=mutant.module,
+            promise=mutant.promise,
+            instances=mutant.instances,
+            reset=mutant.reset,
+            explore=mutant.explore,
+            kinds=_BROKERS[mutant.broker],
+            why_not="" if queue_type in mutant.queue_types else mutant.why_not,
+        )
     for name, stem in (("inventory", "rabbitmq"), ("order", "order"), ("notification", "notification")):
         yield Subject(name=name, stem=stem)
+    yield Subject(name="kafka-inventory", stem="kafka", kinds=("kafka",))
     yield Subject(name="rest", stem="rest", kinds=())
 
 
@@ -186,7 +189,8 @@ def _tried(subject: Subject, running: Session, shown: Presenter, queue_type: Que
     shown.console.print(f"\n{subject.name} ({said})", style="bold")
     with (
         running.site(
-            with_queue_type(contract, queue_type if subject.kinds else None), shown.histories / subject.name
+            with_queue_type(contract, queue_type if "rabbitmq" in subject.kinds else None),
+            shown.histories / subject.name,
         ) as site,
         _watcher(subject, shown) as watcher,
     ):

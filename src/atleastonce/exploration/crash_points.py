@@ -10,8 +10,15 @@ from atleastonce.contract import Contract
 from atleastonce.history import Event, History
 from atleastonce.schedule import HANDED_OVER, Action, Schedule, Trap, When, is_of, publish
 
-PROTOCOL_EVENTS = ("deliver", "publish", "confirm", "ack", "nack", "reject", "fetch", "produce", "commit")
-"""What happens to a message between broker and service (DESIGN section 5)."""
+PROTOCOL_EVENTS = (
+    "deliver", "publish", "confirm", "ack", "nack", "reject",
+    "fetch", "produce", "commit", "end-txn", "response",
+)  # fmt: skip
+"""What happens to a message between broker and service (DESIGN section 5).
+
+A ``response`` is the broker's word on a commit or on the end of a transaction: whether the service has heard it
+makes a difference.
+"""
 
 
 def crashes(calm: History, contract: Contract) -> Iterator[Schedule]:
@@ -42,14 +49,14 @@ def struck(calm: History, point: tuple[str, str, str, int], when: When, fault: s
 
 
 def passed(calm: History, contract: Contract) -> Iterator[tuple[str, str, str, int]]:
-    """Yield service, event, message and which time, for every protocol event of the calm run.
+    """Yield service, event, message and which time, for every protocol event of the calm run with the broker.
 
     Which instance of a service a message goes to differs from run to run: the point belongs to the service.
     """
     times: Counter[tuple[str, str, str]] = Counter()
     messages = calm.header.schedule.messages
     for event in calm.events:
-        if event.message in messages and event.event in PROTOCOL_EVENTS:
+        if event.message in messages and event.event in PROTOCOL_EVENTS and not event.to:
             key = (_service(event, contract), event.event, str(event.message))
             times[key] += 1
             yield (*key, times[key])

@@ -22,6 +22,7 @@ def poison(calm: History, contract: Contract) -> Iterator[Schedule]:
     }
     first, *others = given.messages
     service = next(iter(contract.all_services))
+    handed_over = "fetch" if contract.broker.kind == "kafka" else "deliver"
 
     def schedule(names: tuple[str, ...], traps: tuple[Trap, ...] = ()) -> Schedule:
         starts = (Action(start=service),) if traps else ()
@@ -35,7 +36,7 @@ def poison(calm: History, contract: Contract) -> Iterator[Schedule]:
     for name in kinds:
         yield schedule((name,))
     for name in kinds:
-        kill = Trap(when="after", event="deliver", message=name, service=service, do="kill")
+        kill = Trap(when="after", event=handed_over, message=name, service=service, do="kill")
         yield schedule((name,), (kill,))
     if len(kinds) > 1:
         yield schedule(tuple(kinds))

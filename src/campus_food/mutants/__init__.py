@@ -43,6 +43,10 @@ def _between(name: str, promise: str) -> Mutant:
     return _inventory(name, promise, "writes")._replace(reset="restart")
 
 
+def _kafka(name: str, promise: str, *explore: str) -> Mutant:
+    return _inventory(name, promise, *explore)._replace(broker="kafka", contract="kafka")
+
+
 MUTANTS = {
     "ack-first": _inventory("ack_first", "nothing-lost", "crash"),
     "auto-ack": _inventory("auto_ack", "nothing-lost", "crash"),
@@ -83,7 +87,12 @@ MUTANTS = {
     "hot-retry": _rest("hot_retry", "backs-off"),
     "endless-retry": _rest("endless_retry", "backs-off"),
     "retry-new-key": _rest("retry_new_key", "effects-once"),
-    "auto-commit-early": Mutant(
-        "campus_food.mutants.auto_commit_early", "nothing-lost", "kafka", contract="kafka", explore=("crash",)
-    ),
+    "auto-commit-early": _kafka("auto_commit_early", "nothing-lost", "crash"),
+    "poison-blocks-partition": _kafka("poison_blocks_partition", "poison-set-aside", "poison"),
+    "kafka-no-dedupe": _kafka("kafka_no_dedupe", "effects-once", "duplicates"),
+    "kafka-dedupe-in-memory": _kafka("kafka_dedupe_in_memory", "effects-once", "crash"),
+    "kafka-dual-write": _kafka("kafka_dual_write", "nothing-lost", "crash"),
+    "kafka-poison-dropped": _kafka("kafka_poison_dropped", "poison-set-aside", "poison"),
+    "kafka-poison-crashes": _kafka("kafka_poison_crashes", "poison-set-aside", "poison"),
+    "kafka-healthy-zombie": _kafka("kafka_healthy_zombie", "tells-health", "outage"),
 }
