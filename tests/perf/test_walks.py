@@ -1,22 +1,60 @@
-"""How many crash points a second are walked, with the whole reference service on two lanes."""
+"""How many crash points a second are walked on two lanes, and how soon a service that acknowledges first is told."""
 
+import time
 from pathlib import Path
 
 import pytest
 
-from atleastonce.campaign import Plan
+from atleastonce.campaign import Plan, Silent
+from atleastonce.commands import reference
+from atleastonce.findings import Judged
 
 pytestmark = [pytest.mark.perf, pytest.mark.timeout(300)]
 
-CONTRACTS = Path(__file__).parents[2] / "src" / "campus_food" / "contracts"
+HERE = Path(__file__).parent
+CONTRACTS = HERE.parents[1] / "src" / "campus_food" / "contracts"
+WALKED = {
+    "reference on RabbitMQ": CONTRACTS / "rabbitmq.toml",
+    "reference on Kafka": CONTRACTS / "kafka.toml",
+    "small consumer": HERE / "small_consumer.toml",
+}
 
 
-@pytest.mark.parametrize("broker", ["rabbitmq", "kafka"])
-def test_crash_points(benchmark, subject, figures, broker):
-    """Clean runs and start of the lanes counted in."""
-    service = subject(CONTRACTS / f"{broker}.toml")
-    verified = benchmark.pedantic(service.verify, args=(Plan(explore=("crash",)),), rounds=1)
-    found = verified.findings
-    figures[f"{broker}: crash points/s"] = found.carried_out / found.seconds
-    benchmark.extra_info.update(figures)
-    verified.assert_kept()
+class Clock(Silent):
+    """Remembers when each stage began, when the latest schedule was judged, and when a promise was first broken."""
+
+    def __init__(self) -> None:
+        self.began: dict[str, float] = {}
+        self.latest = self.broke = 0.0
+
+    def stage(self, what: str, total: int | None = None) -> None:  # noqa: ARG002
+        """Take the time of a stage."""
+        self.began.setdefault(what, time.perf_counter())
+
+    def judged(self, judged: Judged) -> None:  # noqa: ARG002
+        """Take the time of the latest one."""
+        self.latest = time.perf_counter()
+
+    def broken(self, promise: str, judged: Judged) -> None:  # noqa: ARG002
+        """Take the time of the first one."""
+        self.broke = self.broke or time.perf_counter()
+
+
+@pytest.mark.parametrize("walked", WALKED)
+def test_crash_points(benchmark, subject, figures, walked):
+    """Once the clean runs are made; where a lane is laid anew, that counts."""
+    service, clock = subject(WALKED[walked]), Clock()
+    plan = Plan(explore=("crash",))
+    found = benchmark.pedantic(service.verify, args=(plan, clock), rounds=1).findings
+    figures[f"{walked}: crash points/s"] = found.carried_out / (clock.latest - clock.began["schedules"])
+    assert sum(tally.broken + tally.unknown for tally in found.tallies.values()) == 0, found.tallies
+
+
+def test_first_verdict(benchmark, subject, figures, tmp_path):
+    """From the moment at which the service is being started, with everything promised and explored."""
+    contract = reference.contract(tmp_path, "rabbitmq", "ack-first", "campus_food.mutants.ack_first")
+    clock = Clock()
+    plan = Plan(until="nothing-lost", confirm=1, shrink_budget=0)
+    found = benchmark.pedantic(subject(contract).verify, args=(plan, clock), rounds=1).findings
+    assert found.tallies["nothing-lost"].outcome == "broken"
+    figures["ack-first: seconds to the first broken verdict"] = clock.broke - clock.began["clean runs"]
