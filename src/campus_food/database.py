@@ -94,7 +94,7 @@ class Inbox(Database):
         a savepoint around it would, with Python's sqlite3, commit the row on its own.
         """
         try:
-            tx.execute(sa.insert(cls.HANDLED).values(**row))
+            tx.execute(sa.insert(cls.HANDLED), row)
         except IntegrityError as error:
             raise Duplicate(str(row)) from error
 

@@ -26,6 +26,7 @@ _LOCKED = (
 )
 _KEEP = sa.update(STOCK).where(STOCK.c.name == sa.bindparam("item")).values(quantity=sa.bindparam("left"))
 _ADD = sa.insert(RESERVATIONS)
+_TELL = sa.insert(OUTBOX)
 
 RESERVED = "reserved"
 
@@ -33,6 +34,12 @@ _UNPUBLISHED = (
     sa.select(OUTBOX.c.message_id, OUTBOX.c.kind, OUTBOX.c.order_id, OUTBOX.c.body)
     .where(OUTBOX.c.published.is_(False))
     .order_by(OUTBOX.c.number)
+)
+_UNPUBLISHED_OF = _UNPUBLISHED.where(OUTBOX.c.order_id == sa.bindparam("order_id"))
+_PUBLISHED = (
+    sa.update(OUTBOX)
+    .where(OUTBOX.c.message_id.in_(sa.bindparam("message_ids", expanding=True)))
+    .values(published=True)
 )
 
 
@@ -93,9 +100,9 @@ class Store(Inbox):
 
     def unpublished(self, order_id: str | None = None) -> list[Event]:
         """List the outcomes that no broker has confirmed yet, oldest first: all of them, or those of one order."""
-        wanted = _UNPUBLISHED if order_id is None else _UNPUBLISHED.where(OUTBOX.c.order_id == order_id)
+        wanted = _UNPUBLISHED if order_id is None else _UNPUBLISHED_OF
         with self._engine.connect() as tx:
-            events = [Event(*row) for row in tx.execute(wanted)]
+            events = [Event(*row) for row in tx.execute(wanted, {"order_id": order_id})]
         return [event for event in events if event.message_id not in self._confirmed]
 
     def mark_published(self, message_ids: Iterable[str]) -> None:
@@ -142,12 +149,12 @@ class Store(Inbox):
         add_reservation(tx, reservation_of(order, decision))
         # The outcome's id is made and kept here: published twice, it is recognised as the same outcome.
         event = outcome(order, decision, str(uuid.uuid4()), datetime.now(UTC).isoformat())
-        tx.execute(sa.insert(OUTBOX).values(**asdict(event), published=False))
+        tx.execute(_TELL, {**asdict(event), "published": False})
 
 
 def _write_published(tx: sa.Connection, message_ids: Sequence[str]) -> None:
     if message_ids:
-        tx.execute(sa.update(OUTBOX).where(OUTBOX.c.message_id.in_(message_ids)).values(published=True))
+        tx.execute(_PUBLISHED, {"message_ids": message_ids})
 
 
 def decide(tx: sa.Connection, items: Mapping[str, int]) -> domain.Reserved | domain.Refused:

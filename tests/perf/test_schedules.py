@@ -4,9 +4,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
+import msgspec
 import pytest
 
-from atleastonce.contract_file import load
+from atleastonce.contract import ContractFile
+from atleastonce.contract_file import load, parse
 from atleastonce.site import laid_out
 from atleastonce.workshop import Workshop
 from random_schedules import CONTRACT, bad, drawn
@@ -18,11 +20,19 @@ TOGETHER = 50
 PACKS = 12
 
 
-def test_schedules_judged(benchmark, rabbitmq, atleastonce_lifetime, figures, tmp_path):
+def contract(queue_type: str) -> ContractFile:
+    """Return the contract of the inventory, for a type of queue."""
+    found = load(CONTRACT)
+    text = found.text.replace('queue_type = "quorum"', f'queue_type = "{queue_type}"')
+    return msgspec.structs.replace(found, text=text, contract=parse(text))
+
+
+@pytest.mark.parametrize("queue_type", ["quorum", "classic"])
+def test_schedules_judged(benchmark, rabbitmq, atleastonce_lifetime, figures, tmp_path, queue_type):
     """On a warm broker and in warm lanes; what is not judged on all promises does not count."""
     todo = drawn((PACKS + LANES) * TOGETHER, 1)
     packs = [todo[start : start + TOGETHER] for start in range(0, len(todo), TOGETHER)]
-    site = laid_out(load(CONTRACT), rabbitmq, atleastonce_lifetime, Event(), tmp_path)
+    site = laid_out(contract(queue_type), rabbitmq, atleastonce_lifetime, Event(), tmp_path)
     with site as laid, Workshop(laid) as workshop, ThreadPoolExecutor(LANES) as lanes:
         list(
             lanes.map(workshop.carry_out_together, packs[:LANES])
@@ -38,5 +48,5 @@ def test_schedules_judged(benchmark, rabbitmq, atleastonce_lifetime, figures, tm
     rows = [row for path in tmp_path.glob("*.jsonl") for row in path.read_bytes().splitlines()]
     saved = sum(row.startswith(b'{"format"') for row in rows)
     assert saved == len(todo)
-    figures["schedules/s, observed, judged and saved"] = len(judged) / seconds
+    figures[f"{queue_type}: schedules/s, observed, judged and saved"] = len(judged) / seconds
     benchmark.extra_info.update(figures)
