@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from campus import Queues, Service, order, until
 from rest_chain import started
 
 from atleastonce.brokers import Broker
+from atleastonce.brokers.ports import free_ports
 from campus_food.database import TRANSIENT, Database
 from campus_food.kafka import events
 from campus_food.kafka.decisions import Decisions, Placed
@@ -44,9 +44,9 @@ class PostgreSQL:
     """A server of the test's own, that can be killed and started again."""
 
     def __init__(self, programs: Path, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        (self._port,) = free_ports(
+            1
+        )  # which no client that retries can get for itself while the server is down
         self._programs = programs
         self._folder = folder
         # It refuses to run as root; the package makes this user.

@@ -104,12 +104,12 @@ def test_an_attempt_that_gets_no_answer_is_one():
 
 def test_a_service_that_is_not_there_refuses():
     """The client meets the end of its connection, which is an attempt all the same."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    with Loop("passages") as loop, Passage(loop, "127.0.0.1", port) as passage, connected(passage) as client:
-        client.sendall(ASKED)
-        assert client.recv(1) == b""
-        assert shown(passage) == [("/reserve?x=1", 0)]
+    with socket.socket() as taken, Loop("passages") as loop:
+        taken.bind(("127.0.0.1", 0))  # and never listens: a port let go might become the passage's own
+        with Passage(loop, *taken.getsockname()) as passage, connected(passage) as client:
+            client.sendall(ASKED)
+            assert client.recv(1) == b""
+            assert shown(passage) == [("/reserve?x=1", 0)]
 
 
 def test_open_connections_end_with_the_passage():
