@@ -11,19 +11,19 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 from atleastonce.casting import cast_list
 from atleastonce.exploration import DEFAULT, EXPLORERS
 from atleastonce.exploration.ordering import family, in_turn
-from atleastonce.exploration.shrinking import shrink
 from atleastonce.exploration.writes import onward
-from atleastonce.findings import Counterexample, Findings, Judged, curves
+from atleastonce.findings import Findings, Judged, curves
 from atleastonce.history import History
 from atleastonce.layout import Site
+from atleastonce.proving import Prover
 from atleastonce.schedule import Schedule, publish
 from atleastonce.subjects import tracing
 from atleastonce.verdict import tally
+from atleastonce.watching import Watcher
 from atleastonce.workshop import Workshop
 
 _WRITES = "writes"
@@ -50,32 +50,6 @@ class Plan:
     until: str = ""
 
 
-class Watcher(Protocol):
-    """Is told how a campaign goes on; called from one thread at a time."""
-
-    def stage(self, what: str, total: int | None = None) -> None:
-        """Hear that a stage begins, of `total` schedules where that is known."""
-
-    def judged(self, judged: Judged) -> None:
-        """Hear of a schedule that was carried out and judged."""
-
-    def broken(self, promise: str, judged: Judged) -> None:
-        """Hear of the first failure of a promise: raw, before it is confirmed and shrunk."""
-
-
-class Silent:
-    """A watcher that says nothing."""
-
-    def stage(self, what: str, total: int | None = None) -> None:
-        """Do nothing."""
-
-    def judged(self, judged: Judged) -> None:
-        """Do nothing."""
-
-    def broken(self, promise: str, judged: Judged) -> None:
-        """Do nothing."""
-
-
 class Campaign:
     """One contract on one broker."""
 
@@ -87,7 +61,7 @@ class Campaign:
         self._lock = threading.Lock()
         self._began = 0.0
         self._again = _AGAIN
-        self._withdrawn: dict[str, str] = {}
+        self._stuck: Counter[str] = Counter()
 
     def carry_out(self) -> Findings:
         """Do it all; raise UsageError, BrokerError or Cancelled."""
@@ -99,6 +73,8 @@ class Campaign:
             settings=self._site.settings,
         )
         with Workshop(self._site) as workshop:
+            plan = self._plan
+            self._prover = Prover(workshop, self._watcher, findings, plan.confirm, plan.shrink_budget)
             self._watcher.stage("clean runs")
             calm = self._calm(workshop)
             findings.versions = calm.header.versions
@@ -106,18 +82,18 @@ class Campaign:
             schedules = self._schedules(calm, onward(each.history for each in traced))
             findings.planned = len(traced) + len(schedules)
             self._watcher.stage("schedules", len(schedules))
-            judged = traced + self._run_all(
+            judged = traced + self._explored(
                 [each for each in schedules if not each.restarts_broker], workshop
             )
             judged += self._walked_on(judged, workshop, findings)
             # Before the restarts: some brokers are not quite themselves behind one.
-            self._prove_all(judged, workshop, findings)
+            self._prove_all(judged)
             restarted: list[Judged] = []
             for schedule in schedules:
                 if schedule.restarts_broker and not self._found([*judged, *restarted]):
                     workshop.close_lanes()  # the broker is theirs, too
                     restarted += self._run_all([schedule], workshop)
-            self._prove_all(restarted, workshop, findings)
+            self._prove_all(restarted)
         self._count([*judged, *restarted], findings)
         findings.seconds = time.monotonic() - began
         return findings
@@ -178,28 +154,38 @@ class Campaign:
             found = [each for each in found if not each.restarts_broker]
         return in_turn(found, self._plan.seed)
 
+    def _explored(self, schedules: Sequence[Schedule], workshop: Workshop) -> list[Judged]:
+        """Carry out schedules; where the plan waits for a promise, go on behind failures that prove nothing."""
+        todo, judged = _queued(schedules), list[Judged]()
+        while True:
+            judged += self._carried_out(todo, workshop)
+            if not self._found(judged):
+                return judged
+            self._prove_all(judged)
+            if self._prover.proven(self._plan.until):
+                return judged
+
     def _run_all(self, schedules: Sequence[Schedule], workshop: Workshop) -> list[Judged]:
+        return self._carried_out(_queued(schedules), workshop)
+
+    def _carried_out(self, todo: "queue.SimpleQueue[Schedule]", workshop: Workshop) -> list[Judged]:
         """Carry out schedules in lanes side by side, until all are done or the budget is spent."""
-        todo: queue.SimpleQueue[Schedule] = queue.SimpleQueue()
-        for schedule in schedules:
-            todo.put(schedule)
         budget = self._plan.budget
         deadline = self._began + budget if budget is not None else float("inf")
         judged: list[Judged] = []
-        stuck: Counter[str] = Counter()
         failures: list[BaseException] = []
 
         def work() -> None:
             try:
                 while not failures and time.monotonic() < deadline and not self._found(judged):
                     schedule = todo.get_nowait()
-                    if stuck[family(schedule)] >= _STUCK:
+                    if self._stuck[family(schedule)] >= _STUCK:
                         continue
                     one = self._judged(schedule, workshop)
                     with self._lock:
                         self._tell(one, judged)
                         judged.append(one)
-                        stuck[family(schedule)] += one.history.stuck
+                        self._stuck[family(schedule)] += one.history.stuck
             except queue.Empty:
                 pass
             except BaseException as exc:  # noqa: BLE001 - raised again by the thread that waits
@@ -224,8 +210,9 @@ class Campaign:
         return other if other.unknown < one.unknown else one
 
     def _found(self, judged: Sequence[Judged]) -> bool:
-        """Tell whether the promise that the plan waits for was broken."""
-        return bool(self._plan.until) and any(each.broke(self._plan.until) for each in judged)
+        """Tell whether the promise that the plan waits for was broken, as far as is known."""
+        until = self._plan.until
+        return bool(until) and (self._prover.proven(until) or bool(self._prover.open(until, judged)))
 
     def _tell(self, one: Judged, earlier: Sequence[Judged]) -> None:
         self._watcher.judged(one)
@@ -233,11 +220,11 @@ class Campaign:
             if one.broke(promise) and not any(each.broke(promise) for each in earlier):
                 self._watcher.broken(promise, one)
 
-    def _prove_all(self, judged: Sequence[Judged], workshop: Workshop, findings: Findings) -> None:
+    def _prove_all(self, judged: Sequence[Judged]) -> None:
         """Prove what was broken, promise by promise, where that has not been done yet."""
         for promise in self._promises:
-            if self._plan.until in ("", promise) and not findings.counterexample(promise):
-                self._prove(promise, judged, workshop, findings)
+            if self._plan.until in ("", promise):
+                self._prover.prove(promise, judged)
 
     def _count(self, judged: Sequence[Judged], findings: Findings) -> None:
         """Count the verdicts; what was broken once, and not when it was carried out again, is unknown."""
@@ -245,69 +232,16 @@ class Campaign:
         findings.curves = [curve for each in judged for curve in curves(each.history)]
         for promise in self._promises:
             counted = tally(each.verdicts[promise] for each in judged)
-            if promise in self._withdrawn and not findings.counterexample(promise):
-                counted = counted.withdrawn(self._withdrawn[promise])
+            if reason := self._prover.withdrawn(promise):
+                counted = counted.withdrawn(reason)
             findings.tallies[promise] = counted
 
-    def _prove(self, promise: str, judged: Sequence[Judged], workshop: Workshop, findings: Findings) -> None:
-        """Confirm and shrink the simplest failure of a promise, if there is one.
 
-        An absence that is not seen again becomes unknown; a surplus that was seen stands (rule 11).
-        """
-        broken = [each for each in judged if each.broke(promise)]
-        if not broken:
-            return
-        first = min(broken, key=lambda each: _entangled(promise, each))
-        schedule = first.history.header.schedule
-        self._watcher.stage(f"confirm {promise}", self._plan.confirm)
-        workshop.forget_clean_runs()
-        again = []
-        for _ in range(self._plan.confirm):
-            again.append(workshop.carry_out(schedule))
-            self._watcher.judged(again[-1])
-        seen_again = [each for each in again if each.broke(promise)]
-        if not seen_again and not first.verdicts[promise].surplus:
-            unjudged = [
-                each.verdicts[promise].reason for each in again if each.verdicts[promise].outcome == "unknown"
-            ]
-            reason = unjudged[0] if unjudged else "seen once, but not when the schedule was carried out again"
-            self._withdrawn[promise] = reason
-            return
-        self._watcher.stage(f"shrink {promise}")
-        shortest = self._shrunk(promise, seen_again[0], workshop) if seen_again else first
-        findings.counterexamples.append(
-            Counterexample(
-                promise=promise,
-                judged=shortest,
-                confirmed=len(seen_again),
-                tried=len(again),
-                steps_before=schedule.steps,
-            )
-        )
-
-    def _shrunk(self, promise: str, start: Judged, workshop: Workshop) -> Judged:
-        """Return the shortest failure found within the budget."""
-        deadline = time.monotonic() + self._plan.shrink_budget
-        shortest = start
-
-        def breaks(shorter: Schedule) -> bool:
-            nonlocal shortest
-            if time.monotonic() > deadline:
-                return False
-            one = workshop.carry_out(shorter)
-            if one.broke(promise):
-                shortest = one
-            return one.broke(promise)
-
-        shrink(start.history.header.schedule, start.verdicts[promise].blamed, breaks)
-        return shortest
-
-
-def _entangled(promise: str, failure: Judged) -> tuple[int, int]:
-    """Return how many messages a failure is about, and its steps: the smallest is the easiest to understand."""
-    schedule = failure.history.header.schedule
-    about = {*failure.verdicts[promise].blamed, *(trap.about for trap in schedule.traps)}
-    return len(about), schedule.steps
+def _queued(schedules: Sequence[Schedule]) -> "queue.SimpleQueue[Schedule]":
+    todo: queue.SimpleQueue[Schedule] = queue.SimpleQueue()
+    for schedule in schedules:
+        todo.put(schedule)
+    return todo
 
 
 def replay(site: Site, schedule: Schedule, times: int) -> list[Judged]:

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from atleastonce.brokers import Broker, Kind, ProviderName
-    from atleastonce.campaign import Plan, Watcher
+    from atleastonce.campaign import Plan
     from atleastonce.contract import ContractFile
     from atleastonce.findings import Findings, Judged
     from atleastonce.lifetimes import Lifetime
     from atleastonce.schedule import Schedule
+    from atleastonce.watching import Watcher
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -82,8 +83,9 @@ class Subject:
 
     def verify(self, plan: Plan | None = None, watcher: Watcher | None = None) -> Verified:
         """Verify every promise of the contract; raises what `atleastonce verify` reports as an error."""
-        from atleastonce.campaign import Campaign, Plan, Silent  # noqa: PLC0415 - see the module's docstring
+        from atleastonce.campaign import Campaign, Plan  # noqa: PLC0415 - see the module's docstring
         from atleastonce.site import laid_out  # noqa: PLC0415
+        from atleastonce.watching import Silent  # noqa: PLC0415
 
         with laid_out(self.contract, self.broker, self._lifetime, self._stop) as site:
             return Verified(Campaign(site, plan or Plan(), watcher or Silent()).carry_out())

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from atleastonce.campaign import Campaign, Plan, Silent
+from atleastonce.campaign import Campaign, Plan
 from atleastonce.contract_file import load
 from atleastonce.faults import RULES
 from atleastonce.report.narrative import narrative
 from atleastonce.report.telling import of_counterexample
 from atleastonce.site import laid_out
+from atleastonce.watching import Silent
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from atleastonce.campaign import Plan, Silent
+from atleastonce.campaign import Plan
 from atleastonce.commands import reference
 from atleastonce.findings import Judged
 from atleastonce.history import History
 from atleastonce.subjects import tracing
+from atleastonce.watching import Silent
 from campus_food.mutants import MUTANTS
 
 pytestmark = pytest.mark.timeout(300)

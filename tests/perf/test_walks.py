@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from atleastonce.campaign import Plan, Silent
+from atleastonce.campaign import Plan
 from atleastonce.commands import reference
 from atleastonce.findings import Judged
+from atleastonce.watching import Silent
 
 pytestmark = [pytest.mark.perf, pytest.mark.timeout(300)]
 

@@ -13,7 +13,7 @@ from atleastonce.report.telling import of_counterexample
 from atleastonce.report.terminal import MEANINGS, show, summary
 
 if TYPE_CHECKING:
-    from atleastonce.campaign import Watcher
+    from atleastonce.watching import Watcher
 
 
 def console(*, terminal: bool = False) -> Console:

@@ -14,7 +14,7 @@ from typing import Any
 from rich.table import Table
 
 from atleastonce.brokers import ProviderName
-from atleastonce.campaign import Campaign, Plan, Silent, Watcher
+from atleastonce.campaign import Campaign, Plan
 from atleastonce.commands import reference
 from atleastonce.commands.presenting import Presenter, presenter
 from atleastonce.commands.session import Session, Source, session
@@ -27,6 +27,7 @@ from atleastonce.faults import RULES
 from atleastonce.findings import Findings
 from atleastonce.report.folder import write_text
 from atleastonce.report.progress import watching
+from atleastonce.watching import Silent, Watcher
 
 _AS_IT_SHOULD_BE, _NOT_SO = 0, 1
 _MOST_UNKNOWN = 0.01

@@ -1,0 +1,108 @@
+"""Proves what was broken: has it carried out again, and looks for the shortest schedule that shows it."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from atleastonce.exploration.shrinking import shrink
+from atleastonce.findings import Counterexample, Findings, Judged
+from atleastonce.schedule import Schedule
+from atleastonce.watching import Watcher
+from atleastonce.workshop import Workshop
+
+_CANDIDATES = 3
+"""How many failures of one promise are carried out again until one is seen again: the first may be a race's."""
+
+
+class Prover:
+    """Confirms and shrinks the failures of one campaign, and adds what it has proven to the findings.
+
+    An absence that is not seen again becomes unknown; a surplus that was seen stands (rule 11).
+    """
+
+    def __init__(
+        self, workshop: Workshop, watcher: Watcher, findings: Findings, confirm: int, shrink_budget: float
+    ) -> None:
+        self._workshop = workshop
+        self._watcher = watcher
+        self._findings = findings
+        self._confirm = confirm
+        self._shrink_budget = shrink_budget
+        self._doubtful: dict[str, list[tuple[Judged, str]]] = defaultdict(list)
+
+    def open(self, promise: str, judged: Iterable[Judged]) -> list[Judged]:
+        """Return the failures by which a promise may still be proven broken, the simplest first."""
+        doubtful = [each for each, _ in self._doubtful[promise]]
+        if self.proven(promise) or len(doubtful) >= _CANDIDATES:
+            return []
+        broken = [each for each in judged if each.broke(promise) and each not in doubtful]
+        return sorted(broken, key=lambda each: _entangled(promise, each))
+
+    def proven(self, promise: str) -> bool:
+        """Tell whether there is a counterexample."""
+        return self._findings.counterexample(promise) is not None
+
+    def withdrawn(self, promise: str) -> str:
+        """Return why the failures of a promise are none: the simplest was not seen again, nor was another."""
+        doubtful = self._doubtful[promise]
+        return doubtful[0][1] if doubtful and not self.proven(promise) else ""
+
+    def prove(self, promise: str, judged: Sequence[Judged]) -> None:
+        """Confirm and shrink the simplest failure of a promise that is seen again, if there is one."""
+        while failures := self.open(promise, judged):
+            self._try(promise, failures[0])
+
+    def _try(self, promise: str, first: Judged) -> None:
+        schedule = first.history.header.schedule
+        self._watcher.stage(f"confirm {promise}", self._confirm)
+        self._workshop.forget_clean_runs()
+        again = []
+        for _ in range(self._confirm):
+            again.append(self._workshop.carry_out(schedule))
+            self._watcher.judged(again[-1])
+        seen_again = [each for each in again if each.broke(promise)]
+        if not seen_again and not first.verdicts[promise].surplus:
+            self._doubtful[promise].append((first, _why_not(promise, again)))
+            return
+        self._watcher.stage(f"shrink {promise}")
+        shortest = self._shrunk(promise, seen_again[0]) if seen_again else first
+        self._findings.counterexamples.append(
+            Counterexample(
+                promise=promise,
+                judged=shortest,
+                confirmed=len(seen_again),
+                tried=len(again),
+                steps_before=schedule.steps,
+            )
+        )
+
+    def _shrunk(self, promise: str, start: Judged) -> Judged:
+        """Return the shortest failure found within the budget."""
+        deadline = time.monotonic() + self._shrink_budget
+        shortest = start
+
+        def breaks(shorter: Schedule) -> bool:
+            nonlocal shortest
+            if time.monotonic() > deadline:
+                return False
+            one = self._workshop.carry_out(shorter)
+            if one.broke(promise):
+                shortest = one
+            return one.broke(promise)
+
+        shrink(start.history.header.schedule, start.verdicts[promise].blamed, breaks)
+        return shortest
+
+
+def _why_not(promise: str, again: Iterable[Judged]) -> str:
+    """Say why a failure that was carried out again proves nothing."""
+    verdicts = [each.verdicts[promise] for each in again]
+    unjudged = [each.reason for each in verdicts if each.outcome == "unknown"]
+    return unjudged[0] if unjudged else "seen once, but not when the schedule was carried out again"
+
+
+def _entangled(promise: str, failure: Judged) -> tuple[int, int]:
+    """Return how many messages a failure is about, and its steps: the smallest is the easiest to understand."""
+    schedule = failure.history.header.schedule
+    about = {*failure.verdicts[promise].blamed, *(trap.about for trap in schedule.traps)}
+    return len(about), schedule.steps
