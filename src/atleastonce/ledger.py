@@ -28,6 +28,7 @@ class Ledger:
         self._owed: Counter[str] = Counter()
         self._settled: Counter[str] = Counter()
         self._in_hand: dict[tuple[str, int, int, int], str | None] = {}
+        self._adrift: set[str] = set()
         self._unconfirmed: dict[tuple[str, int, int, int], Event] = {}
         self._unanswered: dict[tuple[str, int, int, int], Event] = {}
         self.delivered: Counter[str] = Counter()
@@ -52,6 +53,11 @@ class Ledger:
     def passed_on(self) -> bool:
         """Whether the subject published a copy of ours again, which may be at its end or come back."""
         return any(owed > 1 for owed in self._owed.values())
+
+    @property
+    def given_back(self) -> bool:
+        """Whether the broker has taken a copy back: to deliver it again, or to set it aside after too many times."""
+        return bool(self._adrift)
 
     @property
     def unconfirmed(self) -> int:
@@ -85,6 +91,8 @@ class Ledger:
             case "ack" | "nack" | "reject" | "response":
                 self._in_hand.pop(place, None)
                 self._settle(event)
+                if event.copy and event.event != "response" and not event.settles:
+                    self._adrift.add(event.copy)
             case "publish" | "produce" if event.side == "subject":
                 self._owe(event, 1)
                 if event.tag:
@@ -106,6 +114,7 @@ class Ledger:
     def _delivered(self, event: Event, place: tuple[str, int, int, int]) -> None:
         if event.copy:
             self._count(event.copy)
+            self._adrift.discard(event.copy)
             # Settled already: the broker did not learn of it before the link died, so it is owed again.
             # (The confirm of our own publication may be recorded after the delivery: one is owed anyway.)
             if self._settled[event.copy] >= max(self._owed[event.copy], 1):
@@ -132,15 +141,17 @@ class Ledger:
             self._settled[event.copy] += 1
 
     def _arrived(self, event: Event) -> None:
-        """Settle a copy that was passed on, where it lies at its end."""
+        """Settle a copy that lies at its end, passed on by the subject or set aside by the broker."""
         if event.copy and self._settled[event.copy] < self._owed[event.copy]:
             self._settled[event.copy] += 1
+            self._adrift.discard(event.copy)
 
     def _given_back(self, event: Event) -> None:
         def over(place: tuple[str, int, int, int]) -> bool:
             same_link = place[:2] == (event.service, event.link)
             return same_link and event.channel in (0, place[2])
 
+        self._adrift |= {copy for place, copy in self._in_hand.items() if copy and over(place)}
         self._in_hand = {place: copy for place, copy in self._in_hand.items() if not over(place)}
         self._unanswered = {place: event for place, event in self._unanswered.items() if not over(place)}
         for place in [place for place in self._unconfirmed if over(place)]:

@@ -86,7 +86,7 @@ class Standing:
     def settled(self) -> bool:
         """Tell whether every confirmed copy was settled by something that passed, and nothing waits."""
         self.read()
-        if self.ledger.passed_on:
+        if self.ledger.passed_on or self.ledger.given_back:
             self.collect()
             self.read()
         if self.ledger.unsettled():
@@ -105,8 +105,10 @@ class Standing:
                 self.lane.note("return", copy=event.copy or "", queue=event.queue, note=note)
 
     def shown(self, wanted: int) -> bool:
-        """Tell whether so many outputs of the sentinel have come out."""
+        """Tell whether so many outputs of the sentinel have come out; set aside, it will have none."""
         self.collect()
+        if any(letter.message == SENTINEL for letter in self._dead_letters):
+            return True
         return sum(output.message == SENTINEL for output in self._outputs) >= wanted
 
     def why_not_quiet(self, within: float, wanted: int) -> str:

@@ -45,6 +45,17 @@ def test_settlement_that_the_broker_never_learnt_of_does_not_count(settled: str)
     assert ledger(again + f"; {settled}").unsettled() == ()
 
 
+@pytest.mark.parametrize("back", ["requeue m1#1", "closed"])
+def test_what_was_given_back_may_be_set_aside_by_the_broker(back: str) -> None:
+    """A limit of deliveries, at the broker, makes a dead letter of it: there it is settled."""
+    taken_back = f"published m1#1; deliver m1#1; {back}"
+    assert ledger(taken_back).given_back
+    assert not ledger(taken_back + "; deliver m1#1 again").given_back
+    assert not ledger("published m1#1; deliver m1#1; ack m1#1; closed").given_back
+    set_aside = ledger(taken_back + "; arrived m1#1 >dead")
+    assert (set_aside.unsettled(), set_aside.given_back) == ((), False)
+
+
 @pytest.mark.parametrize("publish", ["publish", "produce"])
 def test_retry_through_another_queue_opens_an_entry_of_its_own(publish: str) -> None:
     """A copy that the subject publishes again is owed twice, until both are settled."""
