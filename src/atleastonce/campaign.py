@@ -3,14 +3,14 @@
 What the commands and the pytest plugin call.
 """
 
-import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 from atleastonce.casting import cast_list
 from atleastonce.exploration import DEFAULT, EXPLORERS
@@ -26,7 +26,9 @@ from atleastonce.verdict import tally
 from atleastonce.watching import Watcher
 from atleastonce.workshop import Workshop
 
-_WRITES = "writes"
+_WRITES, _RANDOM = "writes", "random"
+_SOME = 200
+"""How many random schedules are tried where no budget ends it."""
 _AGAIN = 5
 """How many schedules that could not be judged are carried out once more; where it is all of them, time is lost."""
 _STUCK = 3
@@ -86,6 +88,7 @@ class Campaign:
                 [each for each in schedules if not each.restarts_broker], workshop
             )
             judged += self._walked_on(judged, workshop, findings)
+            judged += self._mixed(calm, judged, workshop, findings)
             # Before the restarts: some brokers are not quite themselves behind one.
             self._prove_all(judged)
             restarted: list[Judged] = []
@@ -145,18 +148,31 @@ class Campaign:
                 break
         return walked
 
+    def _mixed(
+        self, calm: History, judged: Sequence[Judged], workshop: Workshop, findings: Findings
+    ) -> list[Judged]:
+        """Carry out random schedules, if they are asked for, until the budget is spent."""
+        if _RANDOM not in self._plan.explore or self._found(judged):
+            return []
+        schedules = EXPLORERS[_RANDOM](calm, self._site.contract.contract)
+        budget = self._plan.budget
+        self._watcher.stage(f"random schedules, seed {self._plan.seed}", None if budget else _SOME)
+        done = self._explored(schedules if budget else islice(schedules, _SOME), workshop)
+        findings.planned += len(done)
+        return done
+
     def _schedules(self, calm: History, points: Sequence[Schedule]) -> list[Schedule]:
         """Return what to carry out, in the order of `in_turn`."""
         contract = self._site.contract.contract
-        names = [name for name in self._plan.explore if name != _WRITES]
+        names = [name for name in self._plan.explore if name not in (_WRITES, _RANDOM)]
         found = [*points, *(each for name in names for each in EXPLORERS[name](calm, contract))]
         if self._site.restart is None:
             found = [each for each in found if not each.restarts_broker]
         return in_turn(found, self._plan.seed)
 
-    def _explored(self, schedules: Sequence[Schedule], workshop: Workshop) -> list[Judged]:
+    def _explored(self, schedules: Iterable[Schedule], workshop: Workshop) -> list[Judged]:
         """Carry out schedules; where the plan waits for a promise, go on behind failures that prove nothing."""
-        todo, judged = _queued(schedules), list[Judged]()
+        todo, judged = iter(schedules), list[Judged]()
         while True:
             judged += self._carried_out(todo, workshop)
             if not self._found(judged):
@@ -166,9 +182,9 @@ class Campaign:
                 return judged
 
     def _run_all(self, schedules: Sequence[Schedule], workshop: Workshop) -> list[Judged]:
-        return self._carried_out(_queued(schedules), workshop)
+        return self._carried_out(iter(schedules), workshop)
 
-    def _carried_out(self, todo: "queue.SimpleQueue[Schedule]", workshop: Workshop) -> list[Judged]:
+    def _carried_out(self, todo: Iterator[Schedule], workshop: Workshop) -> list[Judged]:
         """Carry out schedules in lanes side by side, until all are done or the budget is spent."""
         budget = self._plan.budget
         deadline = self._began + budget if budget is not None else float("inf")
@@ -178,7 +194,8 @@ class Campaign:
         def work() -> None:
             try:
                 while not failures and time.monotonic() < deadline and not self._found(judged):
-                    schedule = todo.get_nowait()
+                    with self._lock:
+                        schedule = next(todo)
                     if self._stuck[family(schedule)] >= _STUCK:
                         continue
                     one = self._judged(schedule, workshop)
@@ -186,7 +203,7 @@ class Campaign:
                         self._tell(one, judged)
                         judged.append(one)
                         self._stuck[family(schedule)] += one.history.stuck
-            except queue.Empty:
+            except StopIteration:
                 pass
             except BaseException as exc:  # noqa: BLE001 - raised again by the thread that waits
                 failures.append(exc)
@@ -235,13 +252,6 @@ class Campaign:
             if reason := self._prover.withdrawn(promise):
                 counted = counted.withdrawn(reason)
             findings.tallies[promise] = counted
-
-
-def _queued(schedules: Sequence[Schedule]) -> "queue.SimpleQueue[Schedule]":
-    todo: queue.SimpleQueue[Schedule] = queue.SimpleQueue()
-    for schedule in schedules:
-        todo.put(schedule)
-    return todo
 
 
 def replay(site: Site, schedule: Schedule, times: int) -> list[Judged]:

@@ -1,6 +1,7 @@
 """Which schedules are tried, and how a failing one is made shorter."""
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 import pytest
 
@@ -241,7 +242,7 @@ def test_explorations_define_what_they_publish(name: str) -> None:
     """Each schedule is of the same contract and seed, and could be read from its file."""
     given = contract("keeps-order", "poison-set-aside", "backlog-drains", "recovers")
     happened = "published m1#1; deliver m1#1 *shop; request m1 *shop ^mail"
-    found = [*EXPLORERS[name](calm(happened), given)]
+    found = [*islice(EXPLORERS[name](calm(happened), given), 100)]  # random ones have no end
     assert found
     for each in found:
         assert {*each.published, *(trap.about for trap in each.traps)} <= {*each.messages}

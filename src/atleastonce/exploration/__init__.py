@@ -13,6 +13,13 @@ from atleastonce.exploration.writes import traces
 from atleastonce.history import History
 from atleastonce.schedule import Schedule
 
+
+def _random(calm: History, contract: Contract) -> Iterator[Schedule]:
+    from atleastonce.exploration.mixtures import mixtures  # noqa: PLC0415 - Hypothesis takes its time to come
+
+    return mixtures(calm, contract)
+
+
 Explorer = Callable[[History, Contract], Iterator[Schedule]]
 
 EXPLORERS: dict[str, Explorer] = {
@@ -23,11 +30,13 @@ EXPLORERS: dict[str, Explorer] = {
     "crash": crashes,
     "http": http,
     "writes": traces,
+    "random": _random,
 }
 """By the name that ``--explore`` takes; from a calm history of the messages to use, and the contract.
 
-What ``writes`` yields only shows how long its walks are: `writes.onward` says where they go.
+What ``writes`` yields only shows how long its walks are: `writes.onward` says where they go. What ``random``
+yields has no end.
 """
 
-DEFAULT = tuple(name for name in EXPLORERS if name != "writes")
-"""What is explored where nobody says what: write points are many, and take as long as all the rest."""
+DEFAULT = tuple(name for name in EXPLORERS if name not in ("writes", "random"))
+"""What is explored where nobody says what: write points are many, and random schedules have no end."""

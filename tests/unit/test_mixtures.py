@@ -1,0 +1,78 @@
+"""Random schedules: legal by construction, different, and the same for the same seed."""
+
+from itertools import islice
+
+import msgspec
+
+from atleastonce.contract import BrokerTable, Contract, Input, Service
+from atleastonce.exploration.mixtures import mixtures
+from atleastonce.history import History
+from atleastonce.promises import PROMISES
+from atleastonce.schedule import Schedule
+from histories import history, seen
+
+HAPPENED = "; ".join(
+    f"published m{n}#1; deliver m{n}#1 *shop; publish m{n} >out *shop; confirm m{n} *shop; ack m{n}#1 *shop"
+    for n in (1, 2, 3)
+)
+
+
+def contract(*promises: str, broker: str = "rabbitmq") -> Contract:
+    """Return a contract of one service that makes these promises."""
+    return Contract(
+        broker=BrokerTable(kind=broker),
+        services={"shop": Service(command="run")},
+        input=Input(queue="in", message="{}"),
+        promises=dict.fromkeys(promises, True),
+    )
+
+
+def calm(number: int = 0) -> History:
+    """Return a calm run of a seed."""
+    found = history(HAPPENED, seen(), seen())
+    schedule = msgspec.structs.replace(found.header.schedule, seed=number)
+    return msgspec.structs.replace(found, header=msgspec.structs.replace(found.header, schedule=schedule))
+
+
+def some(number: int = 0, *promises: str) -> list[Schedule]:
+    """Return the first schedules of a seed."""
+    return [*islice(mixtures(calm(number), contract("effects-once", *promises)), 150)]
+
+
+def faults(schedules: list[Schedule]) -> set[str]:
+    """Return every verb and every fault that occurs."""
+    verbs = {action.verb for each in schedules for action in each.actions}
+    return verbs | {trap.do for each in schedules for trap in each.traps}
+
+
+def test_a_seed_says_which() -> None:
+    """Another one makes others."""
+    assert some(1) == some(1)
+    assert [each.describe() for each in some(1)] != [each.describe() for each in some(2)]
+
+
+def test_every_fault_is_mixed_in_where_it_is_promised_about() -> None:
+    """Links die only where the service is said to recover, and poison needs a promise too."""
+    assert faults(some()) == {"publish", "stop", "start", "kill"}
+    everything = some(0, "recovers", "poison-set-aside")
+    assert faults(everything) == {"publish", "stop", "start", "kill", "cut", "isolate", "mend"}
+    assert any(each.poisons for each in everything)
+    assert not any(each.poisons for each in some(0, "recovers"))
+
+
+def test_what_ends_a_service_starts_it_again() -> None:
+    """Each stop has its start behind it, each isolation its end, and every message is published."""
+    for each in some(0, *(name for name in PROMISES if name != "backs-off")):
+        verbs = [action.verb for action in each.actions]
+        ended = [trap for trap in each.traps if trap.do in ("kill", "stop")]
+        assert set(each.innocents) == {"m1", "m2", "m3"}
+        assert verbs.count("start") == verbs.count("stop") + len(ended), each.describe()
+        assert verbs.count("isolate") == verbs.count("mend")
+        assert not ended or verbs[-1] == "start"
+        for down, up in (("stop", "start"), ("isolate", "mend")):
+            assert down not in verbs or verbs.index(down) < verbs.index(up)
+
+
+def test_a_chain_over_http_has_none() -> None:
+    """Where no broker delivers, nothing is delivered twice."""
+    assert [*mixtures(calm(), contract("effects-once", broker="http"))] == []
