@@ -152,6 +152,9 @@ def up(**options: object) -> int:
 @click.option(
     "--only", metavar="NAME,…", help="Just these services; mutants and correct name all of their kind."
 )
+@click.option(
+    "--random", metavar="DURATION", help="Each with nothing but random schedules, for so long, like '60s'."
+)
 @_report
 def selftest(**options: object) -> int:
     """Try services that are wrong on purpose, and correct ones: every mutant must be broken, nothing else."""

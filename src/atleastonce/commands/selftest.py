@@ -5,9 +5,9 @@ Every mutant must be broken by its promise, and no correct service by any.
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from atleastonce.campaign import Campaign, Plan
 from atleastonce.commands import reference
 from atleastonce.commands.presenting import Presenter, presenter
 from atleastonce.commands.session import Session, Source, session
-from atleastonce.commands.verify import with_queue_type
+from atleastonce.commands.verify import duration, with_queue_type
 from atleastonce.contract import BrokerKind, QueueType
 from atleastonce.conversion import near
 from atleastonce.errors import UsageError
@@ -48,6 +48,7 @@ class Subject:
     instances: int = 1
     reset: str = "fresh-ids"
     explore: tuple[str, ...] = DEFAULT
+    budget: float | None = None
     kinds: tuple[BrokerKind, ...] = ("rabbitmq",)
     """The brokers that it needs."""
     why_not: str = ""
@@ -93,12 +94,15 @@ def run(
     only: str | None,
     report: Path | None,
     broker: str | None = None,
+    random: str | None = None,
 ) -> int:
     """Try every mutant and every correct service, show what came out, and return 0 where it is as it should be."""
     reference.need("selftest")
     kinds = None if broker is None else _BROKERS[broker]
     found = (each for each in _subjects(queue_type or "quorum") if kinds in (None, each.kinds))
     subjects = _chosen(found, only)
+    if random is not None:
+        subjects = [*_at_random(subjects, duration(random, "--random"))]
     shown = presenter(report)
     began = time.monotonic()
     tried: list[Tried] = []
@@ -165,6 +169,13 @@ def _chosen(subjects: Iterator[Subject], only: str | None) -> list[Subject]:
     return [known[name] for name in dict.fromkeys(named)]
 
 
+def _at_random(subjects: Iterable[Subject], budget: float) -> Iterator[Subject]:
+    """Yield the subjects on a broker, each to be tried with nothing but random schedules for so many seconds."""
+    for each in subjects:
+        if each.kinds:
+            yield replace(each, explore=("random",), budget=budget)
+
+
 def _groups(subjects: Sequence[Subject]) -> Iterator[list[Subject]]:
     """Yield what shares a broker: the mutants; a correct service is tried with a restart, which others would see."""
     shown = [each for each in subjects if not each.why_not]
@@ -181,6 +192,7 @@ def _tried(subject: Subject, running: Session, shown: Presenter, queue_type: Que
     )
     plan = Plan(
         explore=subject.explore,
+        budget=subject.budget,
         messages=2,
         until=subject.promise,
         confirm=1 if subject.promise else 3,

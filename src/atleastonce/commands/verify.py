@@ -75,9 +75,9 @@ def explored(names: str | None) -> tuple[str, ...]:
     return chosen
 
 
-def duration(text: str) -> float:
-    """Read what ``--budget`` gives; raise UsageError for what is no duration."""
+def duration(text: str, option: str = "--budget") -> float:
+    """Read what an option gives, in seconds; raise UsageError for what is no duration."""
     try:
         return float(Duration.parse(text))
     except ValueError as exc:
-        raise UsageError(f"--budget: {exc}") from exc
+        raise UsageError(f"{option}: {exc}") from exc
