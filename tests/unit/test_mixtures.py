@@ -1,5 +1,6 @@
 """Random schedules: legal by construction, different, and the same for the same seed."""
 
+from functools import lru_cache
 from itertools import islice
 
 import msgspec
@@ -34,9 +35,10 @@ def calm(number: int = 0) -> History:
     return msgspec.structs.replace(found, header=msgspec.structs.replace(found.header, schedule=schedule))
 
 
+@lru_cache
 def some(number: int = 0, *promises: str) -> list[Schedule]:
     """Return the first schedules of a seed."""
-    return [*islice(mixtures(calm(number), contract("effects-once", *promises)), 150)]
+    return [*islice(mixtures(calm(number), contract("effects-once", *promises)), 60)]
 
 
 def faults(schedules: list[Schedule]) -> set[str]:
@@ -47,7 +49,8 @@ def faults(schedules: list[Schedule]) -> set[str]:
 
 def test_a_seed_says_which() -> None:
     """Another one makes others."""
-    assert some(1) == some(1)
+    again = islice(mixtures(calm(1), contract("effects-once")), 60)
+    assert some(1) == [*again]
     assert [each.describe() for each in some(1)] != [each.describe() for each in some(2)]
 
 

@@ -1,8 +1,8 @@
 """Random schedules: copies, poison, outages and crash points mixed as nobody would write them down."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
-from typing import get_args
+from typing import TypeVar, get_args
 
 import msgspec
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -14,11 +14,13 @@ from atleastonce.exploration.crash_points import passed
 from atleastonce.history import History
 from atleastonce.schedule import Action, Message, Schedule, Trap, When, publish
 
-_COPIES = 3
-"""How many copies there are at the most, beside the first of each message."""
-_POISONS = 2
-_OUTAGES = 2
-_TRAPS = 2
+T = TypeVar("T")
+
+_COPIES = (0, 0, 1, 2)
+"""How many more copies there are, one as likely as the other: a copy makes up for one that is lost."""
+_POISONS = (0, 0, 1, 2)
+_OUTAGES = (0, 0, 1, 2)
+_TRAPS = (0, 1, 1, 2)
 _CHUNK = 100
 """How many schedules are drawn at a time, which takes some tenths of a second."""
 
@@ -45,14 +47,13 @@ def schedules(calm: History, contract: Contract) -> st.SearchStrategy[Schedule]:
 
     @st.composite
     def mixed(draw: st.DrawFn) -> Schedule:
-        more = draw(st.lists(st.sampled_from([*calmly.messages]), max_size=_COPIES))
-        poison = draw(_several([*bad], _POISONS))
+        more = draw(_some(st.sampled_from([*calmly.messages]), _COPIES))
+        poison = draw(_different([*bad], _POISONS))
         actions = [*publish(*draw(st.permutations([*calmly.messages, *more, *poison])))]
         traps = draw(_traps(calm, contract, deadly=deadly))
         ended = {trap.service for trap in traps if trap.do != "cut"}
-        for service in draw(
-            _several([name for name in contract.all_services if name not in ended], _OUTAGES)
-        ):
+        free = [service for service in contract.all_services if service not in ended]
+        for service in draw(_different(free, _OUTAGES)):
             outage = draw(st.sampled_from(_outages(service, deadly=deadly)))
             places = [draw(st.integers(0, len(actions))) for _ in outage]
             for place, action in reversed([*zip(sorted(places), outage, strict=True)]):
@@ -94,12 +95,20 @@ def _poison(contract: Contract) -> dict[str, Message]:
     return {f"p{number + 1}": Message(id=kind.name, poison=number) for number, kind in kinds}
 
 
-def _several(items: list[str], most: int) -> st.SearchStrategy[list[str]]:
-    return st.lists(st.sampled_from(items), max_size=most, unique=True) if items else st.just([])
+def _some(items: st.SearchStrategy[T], counts: Sequence[int]) -> st.SearchStrategy[list[T]]:
+    return st.sampled_from(counts).flatmap(lambda size: st.lists(items, min_size=size, max_size=size))
+
+
+def _different(items: list[T], counts: Sequence[int]) -> st.SearchStrategy[list[T]]:
+    """Draw so many of them, or all where there are fewer."""
+    return st.tuples(st.permutations(items), st.sampled_from(counts)).map(lambda drawn: drawn[0][: drawn[1]])
 
 
 def _traps(calm: History, contract: Contract, *, deadly: bool) -> st.SearchStrategy[list[Trap]]:
-    """Draw crash points of different services, or of one whose link is cut as well."""
+    """Draw crash points of different services, or of one whose link is cut as well.
+
+    Each is about a message of its own: what the first does to a message may keep the second from it.
+    """
     dos = ("kill", "stop", "cut") if deadly else ("kill", "stop")
 
     def trap(point: tuple[str, str, str, int], when: When, do: str) -> Trap:
@@ -110,11 +119,16 @@ def _traps(calm: History, contract: Contract, *, deadly: bool) -> st.SearchStrat
     if not points:
         return st.just([])
     drawn = st.builds(trap, st.sampled_from(points), st.sampled_from(get_args(When)), st.sampled_from(dos))
-    return st.lists(drawn, max_size=_TRAPS, unique_by=_ends)
+    return _some(drawn, _TRAPS).map(_that_get_along)
 
 
-def _ends(trap: Trap) -> tuple[str, bool]:
-    return trap.service, trap.do != "cut"
+def _that_get_along(traps: list[Trap]) -> list[Trap]:
+    return [trap for number, trap in enumerate(traps) if all(_apart(trap, each) for each in traps[:number])]
+
+
+def _apart(trap: Trap, other: Trap) -> bool:
+    one_is_cut = "cut" in (trap.do, other.do)
+    return trap.message != other.message and (trap.service != other.service or one_is_cut)
 
 
 def _outages(service: str, *, deadly: bool) -> list[tuple[Action, ...]]:
