@@ -5,6 +5,8 @@ import pytest
 
 from atleastonce.campaign import Plan
 from atleastonce.commands import reference
+from atleastonce.history import lines, read
+from atleastonce.rejudging import rejudged
 from campus_food.green import GREEN
 from campus_food.mutants import MUTANTS
 
@@ -30,17 +32,24 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def test_a_mutant_is_broken_by_its_promise(subject, mutant, replays, tmp_path):
-    """The counterexample is short, replays, and is fixed on the reference."""
+    """The counterexample is short, replays, and is fixed on the reference; its histories say so offline, too."""
     wrong = MUTANTS[mutant]
     contract = reference.contract(
         tmp_path, wrong.contract, mutant, wrong.module, wrong.instances, wrong.reset
     )
     # confirmed by the replays below
     plan = Plan(messages=2, explore=wrong.explore, until=wrong.promise, confirm=1, shrink_budget=20)
-    found = subject(contract).verify(plan).findings
+    found = subject(contract).verify(plan, histories=tmp_path / "histories").findings
     assert found.tallies[wrong.promise].outcome == "broken", found.tallies
+    saved = [each for path in sorted(tmp_path.glob("histories/*")) for each in read(path)]
+    (again,) = rejudged((f"line {line}", history) for line, history in saved)
+    outcomes = [
+        {name: tally.outcome for name, tally in each.tallies.items()} for each in (again.findings, found)
+    ]
+    assert outcomes[0] == outcomes[1], (again.findings.tallies, found.tallies)
     example = found.counterexample(wrong.promise)
     assert example is not None
+    assert [*lines(example.judged.history)] in [[*lines(history)] for _, history in saved]
     schedule = example.judged.history.header.schedule
     replayed = subject(contract).replay(schedule, times=replays)
     seen = [each.verdicts[wrong.promise].outcome for each in replayed]
