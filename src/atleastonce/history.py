@@ -4,7 +4,9 @@ The first line of a saved history is its `Header`, then one `Event` a line, then
 (CONTRACT: *A history*). Everything here is plain frozen data; reading and writing is JSON lines.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +20,7 @@ FORMAT = 1
 Side = Literal["subject", "broker", "runner"]
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One thing that happened.
 
     `t` is seconds since the case began, monotonic. `side` is who did it: the subject and the broker as the
@@ -74,7 +76,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     note: str = ""
 
 
-class Output(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Output(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One message that the subject put out, as it lay on the broker.
 
     `id` is what the contract declares to make two outputs the same one, or None where it declares nothing.
@@ -151,7 +153,7 @@ class _Declared(msgspec.Struct, frozen=True):
     keys: dict[str, str] = {}
 
 
-class _Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """The shape of one value of a clean observation (`effects.Changes`); exactly one kind of change is in it."""
 
     by: float | msgspec.UnsetType = msgspec.UNSET
@@ -169,8 +171,11 @@ class _Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("a change is one of by, to, gone, or added with removed")
 
 
-class History(msgspec.Struct, frozen=True, kw_only=True):
-    """One carried-out schedule: what was planned, what happened, what was seen."""
+class History(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """One carried-out schedule: what was planned, what happened, what was seen.
+
+    Events are sorted by name once, when the first check asks for some: most names are rare among a million events.
+    """
 
     header: Header
     events: tuple[Event, ...] = ()
@@ -179,7 +184,26 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def stuck(self) -> bool:
         """Whether the case was given up because the service got nowhere."""
-        return any(not event.ok and event.event in ("quiet", "looped") for event in self.events)
+        return any(event.event in ("quiet", "looped") for event in self.failed)
+
+    @cached_property
+    def failed(self) -> tuple[Event, ...]:
+        """The events that are not ok."""
+        return tuple(event for event in self.events if not event.ok)
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Event]]:
+        found: defaultdict[str, list[Event]] = defaultdict(list)
+        for event in self.events:
+            found[event.event].append(event)
+        return dict(found)
+
+    def named(self, *names: str) -> Sequence[Event]:
+        """Return the events with one of these names, in their order."""
+        found = [self._by_name[name] for name in names if name in self._by_name]
+        if len(found) > 1:
+            return [event for event in self.events if event.event in names]
+        return found[0] if found else ()
 
     def observed(self, moment: Moment) -> Observation | None:
         """Return the observation made at that moment, or None."""

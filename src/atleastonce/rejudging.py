@@ -5,8 +5,10 @@ Which one of several attempts a run took is not saved: here it is the one of whi
 memory of one history, and of one failure of each promise.
 """
 
+import gc
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import msgspec
@@ -91,15 +93,28 @@ class Rejudged:
 def rejudged(placed: Iterable[tuple[str, History]]) -> list[Rejudged]:
     """Judge histories, each of which comes with where it was read; those of one service belong together."""
     found: dict[bytes, Rejudged] = {}
-    for place, history in placed:
-        header = history.header
-        promises = tuple(header.declared.get("promised", {}))
-        key = msgspec.json.encode(
-            (header.contract, header.broker, header.services, header.settings, promises), order="sorted"
-        )
-        mine = found.setdefault(key, Rejudged(header, promises))
-        mine.take(history, place)
+    with _uncollected():
+        for place, history in placed:
+            header = history.header
+            promises = tuple(header.declared.get("promised", {}))
+            key = msgspec.json.encode(
+                (header.contract, header.broker, header.services, header.settings, promises), order="sorted"
+            )
+            mine = found.setdefault(key, Rejudged(header, promises))
+            mine.take(history, place)
     return list(found.values())
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the collector from walking over millions of objects again and again: none is part of a cycle."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _digest(value: object) -> bytes:

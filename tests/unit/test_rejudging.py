@@ -1,9 +1,11 @@
 """Saved histories, judged again, come to what the run said that saved them."""
 
+import gc
+
 import msgspec
 import pytest
 
-from atleastonce.history import History
+from atleastonce.history import History, append, read
 from atleastonce.rejudging import NOT_AGAIN, rejudged
 from atleastonce.verdict import Tally
 from histories import history, seen
@@ -81,3 +83,15 @@ def test_the_shortest_failure_is_kept_with_its_place() -> None:
     (one,) = rejudged([*histories, ("h.jsonl:17", saved(DOUBLED))])
     failure = one.failures["effects-once"]
     assert (failure.place, failure.steps, one.histories) == ("h.jsonl:9", 1, 3)
+
+
+def test_what_was_judged_is_let_go_without_the_collector(tmp_path) -> None:
+    """Of many histories one is kept at a time: no verdict leaves a cycle that would hold its history."""
+    for number in range(100):
+        append(
+            saved(DOUBLED if number % 2 else LOST, UNSPRUNG if number % 3 else TWICE), tmp_path / "h.jsonl"
+        )
+    rejudged((f"{line}", each) for line, each in read(tmp_path / "h.jsonl"))
+    gc.collect()
+    found = rejudged((f"{line}", each) for line, each in read(tmp_path / "h.jsonl"))
+    assert (found[0].histories, gc.collect()) == (100, 0)
