@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+import time
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
@@ -480,3 +481,21 @@ def test_who_has_left_needs_no_farewell() -> None:
     events = asyncio.run(talk.wire.farewell(connect))
     assert [(e.event, e.note, e.ok) for e in events] == [("left", "transaction tx none", True)]
     assert broker.asked == [Api.END_TXN]
+
+
+@pytest.mark.parametrize("flexible", [True, False])
+def test_a_number_without_an_end_is_given_up_at_once(flexible: bool) -> None:
+    """Neither in a head nor in a record does it take the square of its length, which would stop every link."""
+    talk, endless = Conversation(), b"\xff" * 2_000_000
+    if flexible:
+        asked = struct.pack(">ihhih", 10 + len(endless), Api.METADATA, 12, 4, -1) + endless
+        began = time.monotonic()
+        talk.say("subject", asked)
+        answered = struct.pack(">ii", 4 + len(endless), 4) + endless
+        assert [event.event for event in talk.events("broker", answered)] == ["unreadable"]
+    else:
+        batch = packed(0)[:62]
+        batch = batch[:8] + struct.pack(">i", 50 + len(endless)) + batch[12:] + b"\x00\x00\x00" + endless
+        began = time.monotonic()
+        talk.fetches(batch)
+    assert time.monotonic() - began < 5
