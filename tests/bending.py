@@ -29,7 +29,9 @@ ODD: st.SearchStrategy[Any] = st.recursive(
     max_leaves=6,
 )
 """Any JSON value, those among them that look like something."""
-SWAPS = st.lists(st.tuples(_NUMBERS, st.sampled_from(["put", "put", "drop", "rename"]), ODD), max_size=3)
+SWAPS = st.lists(
+    st.tuples(_NUMBERS, st.sampled_from(["put", "put", "move", "drop", "rename"]), ODD), max_size=3
+)
 """What is done to a JSON value: at which of its places, and what is put there."""
 
 
@@ -75,6 +77,9 @@ def swapped(value: Any, swaps: list[tuple[int, str, Any]]) -> Any:
         inside, key = places[number % len(places)]
         if how == "put":
             inside[key] = copy.deepcopy(other)
+        elif how == "move":
+            elsewhere, there = places[number * 7919 % len(places)]
+            inside[key] = copy.deepcopy(elsewhere[there])
         elif how == "drop":
             del inside[key]
         elif isinstance(inside, dict):
