@@ -149,7 +149,8 @@ def test_a_schedule_is_taken_or_refused(folder: Path, swaps, bends) -> None:
 CLEAN = seen({"/stock": 7, "/r/<m1.id>": {"n": [1, "a"]}}, "m1:a m2:b sentinel:c")
 SEEN = seen({"/stock": 6, "/r/<m1.id>": {"n": [1]}}, "m1:a m1:b", "p1 ? p1!body")
 HAPPENED = """
-published m1#1; deliver m1#1; publish m1 >out; confirm m1; kill *shop; closed; start *shop; deliver m1#1 again;
+published m1#1; deliver m1#1; publish m1 >out; confirm m1; sprung m1: kill before ack(m1); kill *shop; closed;
+write m1 =3 *shop: fsync; sprung m1: kill at write 3 of m1; start *shop; deliver m1#1 again;
 ack m1#1; published sentinel#1; deliver sentinel#1; ack sentinel#1; quiet; canary
 
 published p1#1; deliver p1#1; requeue p1#1; deliver p1#1 again; reject p1#1; published m1#1; exit; quiet! why; canary
@@ -166,6 +167,10 @@ PROMISED: dict[str, Any] = {name: {} for name in CHECKS} | {
     "recovers": {"within": 30.0},
     "poison-set-aside": {"attempts": 2},
 }
+TRAPS = (
+    Trap(when="before", event="ack", message="m1", service="shop", do="kill"),
+    Trap(event="write", during="m1", nth=3, do="kill"),
+)
 HISTORIES = [
     told(
         text,
@@ -175,6 +180,7 @@ HISTORIES = [
         promised=PROMISED,
         keys={"m1": "k", "m2": "k"},
         between=["mid"],
+        traps=TRAPS if "sprung" in text else (),
     )
     for text in HAPPENED.split("\n\n")
 ]
