@@ -60,7 +60,7 @@ def test_a_mutant_is_broken_by_its_promise(subject, mutant, replays, shorter, tm
         tmp_path, wrong.contract, mutant, wrong.module, wrong.instances, wrong.reset
     )
     # confirmed by the replays below
-    plan = Plan(messages=2, explore=wrong.explore, until=wrong.promise, confirm=1, shrink_budget=20)
+    plan = Plan(messages=2, explore=wrong.explore, until=wrong.promise, confirm=1, shrink_budget=60)
     found = subject(contract).verify(plan, histories=tmp_path / "histories").findings
     assert found.tallies[wrong.promise].outcome == "broken", found.tallies
     saved = [each for path in sorted(tmp_path.glob("histories/*")) for each in read(path)]
