@@ -8,7 +8,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--thorough",
         action="store_true",
-        help="walk three times in a row over every protocol event, and replay each counterexample ten times",
+        help="walk three times in a row over every protocol event, replay each counterexample ten times, and try "
+        "ten thousand inputs for every property",
     )
 
 

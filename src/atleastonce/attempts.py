@@ -1,11 +1,13 @@
 """What services asked each other over HTTP: attempts, and the series that they make."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from atleastonce.history import Event
 from atleastonce.schedule import is_of
 
+_ENDINGS = ("kill", "stop", "exit")
 _SERVER_ERRORS = range(500, 600)
 _LATER = (408, 425, 429)
 
@@ -86,24 +88,31 @@ def series(events: Sequence[Event]) -> tuple[Series, ...]:
     """Return every series of attempts, in the order of their beginnings.
 
     A series ends where an attempt succeeds, and where the service answers an error to whoever asked it: what is
-    asked after a repetition is another series. Linear in the events, times the series that are open together.
+    asked after a repetition is another series. Linear in the events, times the series about one message that are
+    open together.
     """
     attempts = {id(attempt.event): attempt for attempt in _attempts(events)}
     found: list[Series] = []
-    running: list[Series] = []
-    for event in events:
+    running: defaultdict[str | None, list[Series]] = defaultdict(list)
+    for event in events if attempts else ():
+        about = running[event.message]
         if (attempt := attempts.get(id(event))) is not None:
-            mine = next((each for each in running if _continues(each, attempt)), None)
+            mine = next((each for each in about if _continues(each, attempt)), None)
             if mine is None:
                 mine = Series()
-                running = [each for each in running if _place(each.attempts[0]) != _place(attempt)]
-                running.append(mine)
+                about[:] = [each for each in about if _place(each.attempts[0]) != _place(attempt)]
+                about.append(mine)
                 found.append(mine)
             mine.attempts.append(attempt)
-        for each in list(running):
-            if _closed(each, event):
-                running.remove(each)
+        for some in (about,) if _is_about_one(event) else running.values():
+            some[:] = [each for each in some if not _closed(each, event)]
     return tuple(found)
+
+
+def _is_about_one(event: Event) -> bool:
+    """Tell whether an event can say something of the series about its own message only."""
+    everyones = event.message is None and event.event in ("deliver", "fetch")
+    return event.event not in (*_ENDINGS, "unreached") and not everyones
 
 
 def _shared(marks: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
@@ -156,7 +165,7 @@ def _doubt(one: Series, event: Event) -> str:
     """Say why not every attempt of a series is known, or not every one is of it, after an event."""
     first = one.attempts[0].event
     about_it = event.message == first.message
-    if event.event in ("kill", "stop", "exit") and event.service == first.service:
+    if event.event in _ENDINGS and event.service == first.service:
         return f"{event.service} ended meanwhile ({event.event})"
     if event.event == "unreached" and (event.service, event.to) == (first.service, first.to):
         return f"{event.to} was out of reach, so not every attempt was seen"

@@ -1,4 +1,4 @@
-"""The command line: ``atleastonce demo``, ``verify``, ``replay``, ``up``, ``latency``.
+"""The command line: ``atleastonce demo``, ``verify``, ``replay``, ``judge``, ``up``, ``latency``.
 
 Each command lives in a module of its own, imported when it is called: ``--help`` must be instant.
 """
@@ -123,6 +123,17 @@ def verify(
 def replay(provider: str, url: str | None, management_url: str | None, **options: object) -> int:
     """Replay a COUNTEREXAMPLE folder: FIXED (0), STILL BROKEN (1) or INCONCLUSIVE (3)."""
     return _call("replay", source=_source(provider, url, management_url), **options)
+
+
+@cli.command(short_help="Judge saved histories again, with nothing running.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def judge(files: tuple[Path, ...]) -> int:
+    """Judge saved histories again, with nothing running: by the checks of this version, with exit codes as verify.
+
+    FILES are histories (history.jsonl), files of one lane (histories/lane-1.jsonl), or folders: of a run, or of
+    a counterexample.
+    """
+    return _call("judge", files=files)
 
 
 @cli.command(short_help="Start RabbitMQ and the reference services, to play with.")

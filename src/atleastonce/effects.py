@@ -8,7 +8,7 @@ import functools
 import json
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
@@ -123,18 +123,20 @@ def without(value: Any, ignore: tuple[str, ...], path: str = "$") -> Any:
 
 def outputs(
     found: Iterable[Output], ignore: Iterable[str] = ()
-) -> dict[tuple[str | None, str], Counter[str]]:
-    """Return the outputs by message and queue, each counted once per declared id."""
+) -> dict[tuple[str | None, str], dict[str, int]]:
+    """Return how often each output is there, by message and queue, counted once per declared id."""
     ignored = tuple(ignore)
     seen: set[tuple[str, str, str]] = set()
-    grouped: dict[tuple[str | None, str], Counter[str]] = {}
+    grouped: defaultdict[tuple[str | None, str], dict[str, int]] = defaultdict(dict)
     for output in found:
         body = canonical(without(output.body, ignored))
-        mark = (output.queue, output.id or "", body)
-        if output.id is not None and mark in seen:
-            continue
-        seen.add(mark)
-        grouped.setdefault((output.message, output.queue), Counter())[body] += 1
+        if output.id is not None:
+            mark = (output.queue, output.id, body)
+            if mark in seen:
+                continue
+            seen.add(mark)
+        counts = grouped[output.message, output.queue]
+        counts[body] = counts.get(body, 0) + 1
     return grouped
 
 
@@ -167,16 +169,15 @@ def touched(clean: Observation) -> set[str | None]:
 
 
 def _compare_changes(clean: Changes, run: Changes) -> Iterator[Difference]:
-    for where in sorted({*clean, *run}):
+    for where in sorted(where for where in {*clean, *run} if clean.get(where) != run.get(where)):
         expected, found = clean.get(where), run.get(where)
-        if expected != found:
-            yield Difference(
-                kind=_kind(expected, found),
-                where=where,
-                found=_words(found),
-                expected=_words(expected),
-                message=_message(where, expected or {}, found or {}),
-            )
+        yield Difference(
+            kind=_kind(expected, found),
+            where=where,
+            found=_words(found),
+            expected=_words(expected),
+            message=_message(where, expected or {}, found or {}),
+        )
 
 
 def _message(where: str, expected: dict[str, Any], found: dict[str, Any]) -> str | None:
@@ -219,10 +220,9 @@ def _words(change: dict[str, Any] | None) -> str:
 
 def _compare_outputs(clean: Observation, run: Observation, ignore: tuple[str, ...]) -> Iterator[Difference]:
     expected, found = outputs(clean.outputs, ignore), outputs(run.outputs, ignore)
-    for message, queue in sorted({*expected, *found}, key=str):
-        wanted, got = expected.get((message, queue), Counter()), found.get((message, queue), Counter())
-        if wanted == got:
-            continue
+    where = {*expected, *found}
+    for message, queue in sorted((each for each in where if expected.get(each) != found.get(each)), key=str):
+        wanted, got = (Counter(each.get((message, queue), {})) for each in (expected, found))
         more, fewer = got.total() > wanted.total(), got.total() < wanted.total()
         yield Difference(
             kind="surplus" if more else "deficit" if fewer else "differs",

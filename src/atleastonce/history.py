@@ -4,7 +4,9 @@ The first line of a saved history is its `Header`, then one `Event` a line, then
 (CONTRACT: *A history*). Everything here is plain frozen data; reading and writing is JSON lines.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +20,7 @@ FORMAT = 1
 Side = Literal["subject", "broker", "runner"]
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One thing that happened.
 
     `t` is seconds since the case began, monotonic. `side` is who did it: the subject and the broker as the
@@ -74,7 +76,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     note: str = ""
 
 
-class Output(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Output(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One message that the subject put out, as it lay on the broker.
 
     `id` is what the contract declares to make two outputs the same one, or None where it declares nothing.
@@ -116,7 +118,8 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     `declared` is what checks need of the contract: `ignore` (paths), `ends` (queues where a message is at its
     end), `dead_letters` (the queue), `promised` (the options of each promise, durations in seconds) and `keys`
-    (of each message, what it shares with those whose order counts).
+    (of each message, what it shares with those whose order counts). `proof` says that it was carried out to
+    confirm or to shrink a failure that was found already: a run does not count it.
     """
 
     format: int = msgspec.field(default_factory=lambda: FORMAT)  # a default itself would not be written
@@ -130,10 +133,49 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     versions: dict[str, str] = {}
     services: tuple[str, ...] = ()
     declared: dict[str, Any] = {}
+    proof: bool = False
 
 
-class History(msgspec.Struct, frozen=True, kw_only=True):
-    """One carried-out schedule: what was planned, what happened, what was seen."""
+class _Format(msgspec.Struct, frozen=True):
+    """What every version can read of a header."""
+
+    format: int | None = None
+
+
+class _Declared(msgspec.Struct, frozen=True):
+    """The shape of `Header.declared`, as far as checks rely on it."""
+
+    ignore: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
+    between: tuple[str, ...] = ()
+    dead_letters: str = ""
+    promised: dict[str, dict[str, Any]] = {}
+    keys: dict[str, str] = {}
+
+
+class _Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """The shape of one value of a clean observation (`effects.Changes`); exactly one kind of change is in it."""
+
+    by: float | msgspec.UnsetType = msgspec.UNSET
+    to: Any = msgspec.UNSET
+    gone: Any = msgspec.UNSET
+    added: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    removed: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    def __post_init__(self) -> None:
+        """Refuse what says nothing, or two things."""
+        kinds = (self.by, self.to, self.gone, self.added)
+        if sum(kind is not msgspec.UNSET for kind in kinds) != 1 or (self.added is msgspec.UNSET) != (
+            self.removed is msgspec.UNSET
+        ):
+            raise ValueError("a change is one of by, to, gone, or added with removed")
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """One carried-out schedule: what was planned, what happened, what was seen.
+
+    Events are sorted by name once, when the first check asks for some: most names are rare among a million events.
+    """
 
     header: Header
     events: tuple[Event, ...] = ()
@@ -142,7 +184,26 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def stuck(self) -> bool:
         """Whether the case was given up because the service got nowhere."""
-        return any(not event.ok and event.event in ("quiet", "looped") for event in self.events)
+        return any(event.event in ("quiet", "looped") for event in self.failed)
+
+    @cached_property
+    def failed(self) -> tuple[Event, ...]:
+        """The events that are not ok."""
+        return tuple(event for event in self.events if not event.ok)
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Event]]:
+        found: defaultdict[str, list[Event]] = defaultdict(list)
+        for event in self.events:
+            found[event.event].append(event)
+        return dict(found)
+
+    def named(self, *names: str) -> Sequence[Event]:
+        """Return the events with one of these names, in their order."""
+        found = [self._by_name[name] for name in names if name in self._by_name]
+        if len(found) > 1:
+            return [event for event in self.events if event.event in names]
+        return found[0] if found else ()
 
     def observed(self, moment: Moment) -> Observation | None:
         """Return the observation made at that moment, or None."""
@@ -153,6 +214,9 @@ _line = msgspec.json.Encoder()
 _event = msgspec.json.Decoder(Event)
 _observation = msgspec.json.Decoder(Observation)
 _header = msgspec.json.Decoder(Header)
+
+_HEADER, _OBSERVATION = b'{"format"', b'{"observed"'
+"""How the lines begin that are no events."""
 
 
 def lines(history: History) -> Iterator[bytes]:
@@ -179,10 +243,23 @@ def append(history: History, path: Path) -> None:
 
 
 def load(path: Path) -> History:
-    """Read a history from a file; raise UsageError, naming the line, where it is none."""
+    """Read the one history of a file; raise UsageError, naming the line, where it is none, or holds several."""
+    found = [history for _, history in read(path)]
+    if len(found) > 1:
+        raise UsageError(
+            f"{path} holds {len(found)} histories, one was expected; name that of a counterexample"
+        )
+    return found[0]
+
+
+def read(path: Path) -> Iterator[tuple[int, History]]:
+    """Yield every history of a file, one at a time, with the line that it begins in.
+
+    Raise UsageError, naming the line, for what is no history, or none any more.
+    """
     try:
         with path.open("rb") as file:
-            return parse(file)
+            yield from parse(file)
     except OSError as exc:
         msg = f"cannot read the history {path}: {exc.strerror}; name a history.jsonl that a run has saved"
         raise UsageError(msg) from exc
@@ -190,21 +267,57 @@ def load(path: Path) -> History:
         raise UsageError(f"{path} is no history: {exc}; name a history.jsonl that a run has saved") from exc
 
 
-def parse(rows: Iterable[bytes]) -> History:
-    """Read a history from its lines; raise msgspec.DecodeError, naming the line, where one is wrong."""
-    header, events, observations = None, [], []
+def parse(rows: Iterable[bytes]) -> Iterator[tuple[int, History]]:
+    """Yield the histories in these lines, each with the number of its first line.
+
+    Raise msgspec.DecodeError, naming the line, where one is wrong. Takes the memory of one history at a time.
+    """
+    header, begun = None, 0
+    events: list[Event] = []
+    observations: list[Observation] = []
     for number, row in enumerate(rows, start=1):
+        if header is not None and row.startswith(_HEADER):
+            yield begun, _whole(begun, header, events, observations)
+            header, events, observations = None, [], []
         try:
             if header is None:
-                header = _header.decode(row)
-            elif row.startswith(b'{"observed"'):
-                observations.append(_observation.decode(row))
+                header, begun = _opened(row), number
+            elif row.startswith(_OBSERVATION):
+                observations.append(_seen(row))
             else:
                 events.append(_event.decode(row))
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-            raise msgspec.DecodeError(f"line {number}: {exc}") from exc
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+            cut = "" if row.endswith(b"\n") else ", where the file ends: it may have been cut short"
+            raise msgspec.DecodeError(f"line {number}: {exc}{cut}") from exc
     if header is None:
         raise msgspec.DecodeError("it is empty")
-    if header.format != FORMAT:
-        raise msgspec.DecodeError(f"it has format {header.format}, this version reads format {FORMAT}")
+    yield begun, _whole(begun, header, events, observations)
+
+
+def _opened(row: bytes) -> Header:
+    """Return the header in a line: first its format is read, since another one may have another shape."""
+    found = msgspec.json.decode(row, type=_Format).format
+    if found is None:
+        raise msgspec.DecodeError("it names no format, as the first line of a history does")
+    if found != FORMAT:
+        raise msgspec.DecodeError(f"it has format {found}, this version reads format {FORMAT}")
+    header = _header.decode(row)
+    msgspec.convert(header.declared, _Declared)
+    return header
+
+
+def _seen(row: bytes) -> Observation:
+    """Return the observation in a line; a clean one holds changes."""
+    found = _observation.decode(row)
+    if found.observed in ("clean-1", "clean-2"):
+        msgspec.convert(found.values, dict[str, _Change])
+    return found
+
+
+def _whole(
+    begun: int, header: Header, events: Sequence[Event], observations: Sequence[Observation]
+) -> History:
+    """Return a history that is whole; whatever else went wrong, something was observed before it began."""
+    if not observations:
+        raise msgspec.DecodeError(f"what begins in line {begun} has no observation: it was cut short")
     return History(header=header, events=tuple(events), observations=tuple(observations))

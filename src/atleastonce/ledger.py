@@ -32,12 +32,13 @@ class Ledger:
         self._unconfirmed: dict[tuple[str, int, int, int], Event] = {}
         self._unanswered: dict[tuple[str, int, int, int], Event] = {}
         self.delivered: Counter[str] = Counter()
+        self._delivered_messages: Counter[str] = Counter()
         self.most_delivered = 0
 
     def feed(self, events: Iterable[Event]) -> None:
         """Take the next events."""
         for event in events:
-            self._take(self._named(event))
+            self._take(self._named(event) if self._between else event)
 
     def unsettled(self) -> tuple[str, ...]:
         """Return the confirmed copies that nothing has settled for good, and what is in hand on a live link.
@@ -66,7 +67,7 @@ class Ledger:
 
     def deliveries(self, message: str) -> int:
         """Return how often any copy of this message was handed to the subject."""
-        return sum(n for copy, n in self.delivered.items() if copy.partition("#")[0] == message)
+        return self._delivered_messages[message]
 
     def _named(self, event: Event) -> Event:
         """Give what is handed on from service to service the name of a copy."""
@@ -126,6 +127,7 @@ class Ledger:
 
     def _count(self, copy: str) -> None:
         self.delivered[copy] += 1
+        self._delivered_messages[copy.partition("#")[0]] += 1
         self.most_delivered = max(self.most_delivered, self.delivered[copy])
 
     def _owe(self, event: Event, more: int) -> None:

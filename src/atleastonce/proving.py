@@ -58,7 +58,7 @@ class Prover:
         self._workshop.forget_clean_runs()
         again = []
         for _ in range(self._confirm):
-            again.append(self._workshop.carry_out(schedule))
+            again.append(self._workshop.carry_out(schedule, proof=True))
             self._watcher.judged(again[-1])
         seen_again = [each for each in again if each.broke(promise)]
         if not seen_again and not first.verdicts[promise].surplus:
@@ -85,7 +85,7 @@ class Prover:
             nonlocal shortest
             if time.monotonic() > deadline:
                 return False
-            one = self._workshop.carry_out(shorter)
+            one = self._workshop.carry_out(shorter, proof=True)
             if one.broke(promise):
                 shortest = one
             return one.broke(promise)

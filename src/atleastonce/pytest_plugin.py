@@ -81,13 +81,18 @@ class Subject:
         self._lifetime = lifetime
         self._stop = stop
 
-    def verify(self, plan: Plan | None = None, watcher: Watcher | None = None) -> Verified:
-        """Verify every promise of the contract; raises what `atleastonce verify` reports as an error."""
+    def verify(
+        self, plan: Plan | None = None, watcher: Watcher | None = None, histories: Path | None = None
+    ) -> Verified:
+        """Verify every promise of the contract; raises what `atleastonce verify` reports as an error.
+
+        Histories are kept in a folder, where one is given.
+        """
         from atleastonce.campaign import Campaign, Plan  # noqa: PLC0415 - see the module's docstring
         from atleastonce.site import laid_out  # noqa: PLC0415
         from atleastonce.watching import Silent  # noqa: PLC0415
 
-        with laid_out(self.contract, self.broker, self._lifetime, self._stop) as site:
+        with laid_out(self.contract, self.broker, self._lifetime, self._stop, histories) as site:
             return Verified(Campaign(site, plan or Plan(), watcher or Silent()).carry_out())
 
     def replay(self, schedule: Schedule, times: int = 1) -> list[Judged]:

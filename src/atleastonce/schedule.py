@@ -39,7 +39,7 @@ SENTINEL = "sentinel"
 """The name of the message that the runner publishes behind the last one (DESIGN section 4, rule 4)."""
 
 
-class Message(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Message(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """One message to send: `id` is its name for people, `body` the text with placeholders still in it.
 
     `poison` is the number of a kind of poison of the contract, which then says what the body is.
@@ -50,7 +50,9 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     poison: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
-class Action(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+class Action(
+    msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True, gc=False
+):
     """One thing the runner does; exactly one field is set.
 
     `publish`: one more copy of that message, and wait for the broker's confirm. `start`: once the traps that
@@ -157,9 +159,14 @@ class Schedule(
         return len(self.actions) + len(self.traps)
 
     @cached_property
+    def verbs(self) -> frozenset[Verb]:
+        """What is done at all."""
+        return frozenset(action.verb for action in self.actions)
+
+    @cached_property
     def published(self) -> tuple[str, ...]:
         """The messages that are published at all, in the order of their first publication."""
-        return tuple(dict.fromkeys(a.target for a in self.actions if a.verb == "publish"))
+        return tuple(dict.fromkeys(a.publish for a in self.actions if a.publish is not None))
 
     @cached_property
     def poisons(self) -> tuple[str, ...]:
@@ -170,7 +177,7 @@ class Schedule(
     @property
     def restarts_broker(self) -> bool:
         """Whether it disturbs whoever uses the same broker."""
-        return any(action.verb == "restart" for action in self.actions)
+        return "restart" in self.verbs
 
     @cached_property
     def innocents(self) -> tuple[str, ...]:
@@ -181,7 +188,7 @@ class Schedule(
     @property
     def only_publishes(self) -> bool:
         """Whether nothing is done but publishing: then no other fault is in it than copies and poison."""
-        return not self.traps and all(action.verb == "publish" for action in self.actions)
+        return not self.traps and self.verbs <= {"publish"}
 
     def describe(self) -> str:
         """Say the schedule in one line: actions in order, a long row of publications in short, traps after them."""

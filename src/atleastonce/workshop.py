@@ -5,6 +5,7 @@ import queue
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -63,9 +64,15 @@ class Workshop:
         with self._lane() as lane:
             return self._expect(lane, schedule)
 
-    def carry_out(self, schedule: Schedule) -> Judged:
-        """Carry out a schedule in a lane of its own, and judge it on every promise of the contract."""
+    def carry_out(self, schedule: Schedule, *, proof: bool = False) -> Judged:
+        """Carry out a schedule in a lane of its own, and judge it on every promise of the contract.
+
+        Its history says whether that is to prove a failure that was found already.
+        """
         whole = self._carried_out(schedule)
+        if proof:
+            header = msgspec.structs.replace(whole.history.header, proof=True)
+            whole = replace(whole, history=msgspec.structs.replace(whole.history, header=header))
         self._save(whole)
         return whole
 

@@ -5,13 +5,20 @@ import pytest
 
 from atleastonce.campaign import Plan
 from atleastonce.commands import reference
+from atleastonce.exploration.shrinking import without_one_step
+from atleastonce.history import lines, read
+from atleastonce.rejudging import rejudged
+from atleastonce.site import laid_out
+from atleastonce.workshop import Workshop
 from campus_food.green import GREEN
 from campus_food.mutants import MUTANTS
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 SLICE = ("ack-first", "no-dedupe", "poison-dropped", "unroutable-ok", "healthy-zombie", "order-broken")
 """One for each promise, and no more: the whole zoo is `atleastonce selftest`, and the thorough run."""
+SHORTENED = ("no-dedupe", "ack-first")
+"""Those of which every step is left out in turn; in the thorough run, all of them."""
 ON_KAFKA = ("auto-commit-early", "kafka-no-dedupe", "poison-blocks-partition")
 """The same on Kafka, where outages take longer: what loses, doubles, and does not get over poison."""
 
@@ -29,19 +36,44 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("mutant", [*MUTANTS] if thorough else [*SLICE, *ON_KAFKA])
 
 
-def test_a_mutant_is_broken_by_its_promise(subject, mutant, replays, tmp_path):
-    """The counterexample is short, replays, and is fixed on the reference."""
+@pytest.fixture
+def shorter(pytestconfig, atleastonce_lifetime, no_stop, mutant):
+    """Give a function that carries out a schedule without each of its steps, and returns what is broken then."""
+    if mutant not in SHORTENED and not pytestconfig.getoption("--thorough"):
+        return lambda *_: []
+
+    def breaks(subject, schedule, promise):
+        with (
+            laid_out(subject.contract, subject.broker, atleastonce_lifetime, no_stop) as site,
+            Workshop(site) as workshop,
+        ):
+            judged = [workshop.carry_out(each) for each in without_one_step(schedule)]
+        return [each.history.header.schedule.describe() for each in judged if each.broke(promise)]
+
+    return breaks
+
+
+def test_a_mutant_is_broken_by_its_promise(subject, mutant, replays, shorter, tmp_path):
+    """The counterexample has no step too many, replays, and is fixed on the reference; offline all is the same."""
     wrong = MUTANTS[mutant]
     contract = reference.contract(
         tmp_path, wrong.contract, mutant, wrong.module, wrong.instances, wrong.reset
     )
     # confirmed by the replays below
-    plan = Plan(messages=2, explore=wrong.explore, until=wrong.promise, confirm=1, shrink_budget=20)
-    found = subject(contract).verify(plan).findings
+    plan = Plan(messages=2, explore=wrong.explore, until=wrong.promise, confirm=1, shrink_budget=60)
+    found = subject(contract).verify(plan, histories=tmp_path / "histories").findings
     assert found.tallies[wrong.promise].outcome == "broken", found.tallies
+    saved = [each for path in sorted(tmp_path.glob("histories/*")) for each in read(path)]
+    (again,) = rejudged((f"line {line}", history) for line, history in saved)
+    outcomes = [
+        {name: tally.outcome for name, tally in each.tallies.items()} for each in (again.findings, found)
+    ]
+    assert outcomes[0] == outcomes[1], (again.findings.tallies, found.tallies)
     example = found.counterexample(wrong.promise)
     assert example is not None
+    assert [*lines(example.judged.history)] in [[*lines(history)] for _, history in saved]
     schedule = example.judged.history.header.schedule
+    assert shorter(subject(contract), schedule, wrong.promise) == []
     replayed = subject(contract).replay(schedule, times=replays)
     seen = [each.verdicts[wrong.promise].outcome for each in replayed]
     assert seen.count("broken") >= (0.8 if wrong.race else 1.0) * replays, seen

@@ -20,7 +20,7 @@ from atleastonce.commands import reference
 from atleastonce.contract import ContractFile
 from atleastonce.contract_file import load
 from atleastonce.findings import Judged
-from atleastonce.history import parse
+from atleastonce.history import read
 from atleastonce.lifetimes import Lifetime
 from atleastonce.schedule import Schedule, save
 from atleastonce.site import laid_out
@@ -93,8 +93,8 @@ def test_each_history_is_saved_whole(judging, tmp_path: Path) -> None:
     with judging(load(CONTRACT)) as judge:
         judged = judge(todo)
     (file,) = (tmp_path / "histories").glob("*.jsonl")
-    rows = file.read_bytes().splitlines(keepends=True)
-    starts = [number for number, row in enumerate(rows) if row.startswith(b'{"format"')]
-    saved = [parse(rows[start:end]) for start, end in zip(starts, [*starts[1:], len(rows)], strict=True)]
-    again = [{promise: judge_again(history, promise) for promise in judged[0].verdicts} for history in saved]
+    again = [
+        {promise: judge_again(history, promise) for promise in judged[0].verdicts}
+        for _, history in read(file)
+    ]
     assert again == [each.verdicts for each in judged]

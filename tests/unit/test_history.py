@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from atleastonce import history
@@ -72,18 +73,50 @@ def test_observation_is_found_by_its_moment() -> None:
     assert WHOLE.observed("clean-1") is None
 
 
+def test_histories_behind_each_other_are_read_one_by_one(tmp_path: Path) -> None:
+    """Each with the line that it begins in; only one of them is read at a time."""
+    path = tmp_path / "lane-1.jsonl"
+    other = msgspec.structs.replace(WHOLE, events=())
+    for each in (WHOLE, other, WHOLE):
+        history.append(each, path)
+    assert list(history.read(path)) == [(1, WHOLE), (6, other), (9, WHOLE)]
+    assert next(history.parse(iter(path.read_bytes().splitlines(keepends=True)[:6]))) == (1, WHOLE)
+    with pytest.raises(UsageError, match="holds 3 histories, one was expected"):
+        history.load(path)
+
+
+HEAD = b'{"format":1}\n'
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         (b"", "it is empty"),
         (b"nonsense\n", "line 1: JSON is malformed: invalid character (byte 4)"),
-        (b"{}\n{}\n", "line 2: Object missing required field `event`"),
-        (b'{}\n{"event": "ack"}\n{"event": 3}\n', "line 3: Expected `str`, got `int` - at `$.event`"),
-        (b'{}\n{"observed":"later"}\n', "line 2: Invalid enum value 'later' - at `$.observed`"),
-        (b'{"format": 2}\n', "it has format 2, this version reads format 1"),
+        (b"[]\n", "line 1: Expected `object`, got `array`"),
         (
-            b'{}\n{"event": "\xff"}\n',
+            b'{"format":1,"declared":{"ignore":' + b"[" * 100_000 + b"\n",
+            "line 1: maximum recursion depth exceeded while deserializing an object",
+        ),
+        (b"{}\n{}\n", "line 1: it names no format, as the first line of a history does"),
+        (HEAD + b"{}\n", "line 2: Object missing required field `event`"),
+        (HEAD + b'{"event": "ack"}\n{"event": 3}\n', "line 3: Expected `str`, got `int` - at `$.event`"),
+        (HEAD + b'{"observed":"later"}\n', "line 2: Invalid enum value 'later' - at `$.observed`"),
+        (
+            b'{"format": 2, "schedule": {"of another": "shape"}}\n',
+            "line 1: it has format 2, this version reads format 1",
+        ),
+        (
+            HEAD + b'{"event": "\xff"}\n',
             "line 2: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
+        ),
+        (
+            HEAD + b'{"event":"ack"}\n{"event":"ac',
+            "line 3: Input data was truncated, where the file ends: it may have been cut short",
+        ),
+        (
+            HEAD + b'{"event":"ack"}\n',
+            "what begins in line 1 has no observation: it was cut short",
         ),
     ],
 )

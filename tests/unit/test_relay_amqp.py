@@ -1,5 +1,6 @@
 """AMQP as the relay reads it: the same bytes go on, and the events say what passed."""
 
+import struct
 from typing import Any
 
 import pytest
@@ -353,6 +354,34 @@ def test_header_that_cannot_be_read_does_not_hide_the_message() -> None:
     broken = raw[:place] + b"\x00\x40" + b"\xff" * 8 + b"!" + raw[place + len(flags) + 9 :]
     assert talk.broker(broken) == [("deliver", 1, "m1")]
     assert talk.passed["broker"].endswith(broken)
+
+
+@pytest.mark.parametrize("broken", [b"", b"\x00\x3c\x00\x00", b"\x00\x3c\x00\x00" + b"\x00" * 7])
+def test_header_that_is_too_short_passes(broken: bytes) -> None:
+    """The broker is to answer to it, not we."""
+    talk = Talk()
+    publish = frame.marshal(Basic.Publish(routing_key="in"), 1)
+    head = struct.pack(">BHI", 2, 1, len(broken)) + broken + b"\xce"
+    talk.sends("subject", publish + head)
+    assert talk.passed["subject"] == GREETING + publish + head
+
+
+def test_message_that_another_one_interrupts_passes() -> None:
+    """Such a client is wrong, and the broker says so to it."""
+    talk = Talk()
+    half, whole = (
+        frame.marshal(Basic.Publish(routing_key="a"), 1),
+        content(Basic.Publish(routing_key="b"), b"{}"),
+    )
+    talk.sends("subject", half + whole)
+    assert talk.passed["subject"] == GREETING + half + whole
+
+
+@pytest.mark.parametrize("life", ["soon", -1, 0, True, None])
+def test_life_of_messages_that_no_broker_accepts_is_none(life: object) -> None:
+    """The broker refuses the queue; nothing expires."""
+    declare = commands.Queue.Declare(queue="in", arguments={"x-message-ttl": life})
+    assert [event for event, *_ in Talk().subject(declare)] == []
 
 
 def test_answers_that_nobody_asked_for_are_no_failure() -> None:

@@ -148,6 +148,16 @@ def test_what_is_no_http_passes_and_is_said() -> None:
     assert talk.passed["subject"] == b"\x16\x03\x01 hello\r\n\r\n"
 
 
+def test_what_was_kept_back_passes_once_the_other_side_is_no_http() -> None:
+    """No byte is lost, whichever side it came from."""
+    talk = Talk()
+    talk.sends("subject", asked())
+    half = asked(more=b"x-more: 1\r\n")[:-10]
+    talk.takes("subject", half)
+    talk.takes("broker", b"\x00\x01\r\n\r\n")
+    assert [segment.data for segment in talk.takes("subject", b"rest")] == [half + b"rest"]
+
+
 def test_refused_request_is_answered_in_place_of_the_service() -> None:
     """Only where none before it waits: answers come in order."""
     talk = Talk()

@@ -22,7 +22,7 @@ def check(history: History) -> Verdict:
 
 
 def _judged(case: Case) -> Verdict:
-    asked = [event for event in case.history.events if event.event == "asked"]
+    asked = case.history.named("asked")
     if not asked:
         raise Unjudgeable("no request was sent to the service", occasion=False)
     case.became_quiet(apart_from=("published",))
@@ -48,7 +48,8 @@ def _judged(case: Case) -> Verdict:
         times = Counter(event.message for event in asked)
         said = ", ".join(f"{listed([message])} ({times[message]} requests)" for message in refused)
         raise Unjudgeable(f"never answered with 2xx: {said}")
-    accepted = [message for message in case.innocents if message in case.confirmed & case.seen]
+    honest = case.confirmed & case.seen
+    accepted = [message for message in case.innocents if message in honest]
     if not accepted:
         raise Unjudgeable("a clean run shows no effect of what was accepted: observe more", occasion=False)
     reason = f"answered with 2xx, {listed(accepted)} had their effect"
@@ -72,7 +73,7 @@ def _not_passed(event: Event) -> bool:
 
 def _refused(case: Case) -> tuple[str, ...]:
     """Return the messages that were asked and never accepted."""
-    asked = dict.fromkeys(e.message for e in case.history.events if e.event == "asked" and e.message)
+    asked = dict.fromkeys(e.message for e in case.history.named("asked") if e.message)
     open_ = {*asked} - case.confirmed - {*case.poisons} - case.declined
     return tuple(m for m in asked if m in open_)
 
@@ -85,7 +86,7 @@ def _not_on_the_broker(case: Case) -> tuple[Difference, ...]:
 
 def _done_twice(case: Case) -> tuple[Difference, ...]:
     """Return what is more, of messages that were sent more than once under one key."""
-    requests = Counter(e.message for e in case.history.events if e.event == "asked")
+    requests = Counter(e.message for e in case.history.named("asked"))
     copies = Counter(message for message, _ in {(e.message, e.copy) for e in case.history.events if e.copy})
     once = [each for each in case.innocents if copies[each] == 1 and each not in case.declined]
     again = {message for message in once if requests[message] > 1}

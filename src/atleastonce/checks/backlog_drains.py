@@ -71,7 +71,7 @@ def _outage(case: Case) -> _Outage:
             phase, start = ("down" if down else "up"), index
         elif event.event == "depth" and down and event.size > (deepest.size if deepest else 0):
             deepest = event
-        elif is_published(event) and event.message in case.innocents:
+        elif is_published(event) and event.message in case.innocent:
             first.setdefault(event.message, phase)
     if deepest is None:
         raise Unjudgeable("nothing waited while the service was down", occasion=False)
@@ -86,7 +86,7 @@ def _did_not_drain(case: Case, outage: _Outage) -> Verdict:
     case.witnessed(why)
     within = case.option(PROMISE, "within")
     deadline = f"within {within:g} s" if within else "in time"
-    waiting = [copy.partition("#")[0] for copy in case.ledger.unsettled()]
+    waiting = {copy.partition("#")[0] for copy in case.ledger.unsettled()}
     return Verdict(
         promise=PROMISE,
         outcome="broken",

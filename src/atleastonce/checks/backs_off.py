@@ -102,12 +102,13 @@ def _delivered(case: Case) -> list[_Tried]:
     A service of a chain counts for itself. Where there are several poisons, Kafka fetches them again with each
     other: then nothing tells whose attempt it is.
     """
-    if (event := interruption(case.history.events)) is not None:
+    if (event := interruption(case.history)) is not None:
         raise Unjudgeable(f"messages may have been given back ({event.event})", occasion=False)
     kinds = ("deliver",) if len(case.poisons) > 1 else ("deliver", "fetch")
+    poisons = {*case.poisons}
     found: dict[tuple[str, str], list[float]] = {}
     for event in case.history.events:
-        if is_delivered(event) and event.event in kinds and event.copy and event.message in case.poisons:
+        if is_delivered(event) and event.event in kinds and event.copy and event.message in poisons:
             found.setdefault((event.copy, event.service), []).append(event.t)
     longest: dict[str, list[float]] = {}
     for (copy, _), times in found.items():
@@ -177,7 +178,7 @@ def _hot(case: Case, tried: _Tried) -> Verdict | None:
         least = declared * (1 - _jitter(case)) - _tolerance(case)
         if gap < least:
             said = f"gap {number} of {tried.what}: {gap:.3f} s, at least {least:.3f} s declared"
-            if (late := late_canary(case.history.events)) is not None:
+            if (late := late_canary(case.history.named("canary"))) is not None:
                 raise Unjudgeable(f"{late}; {said}")
             return _broken("hot: it is tried again sooner than declared", said, tried)
     return None
@@ -188,7 +189,7 @@ def _slow(case: Case, tried: _Tried) -> Verdict | None:
         most = declared * (1 + _jitter(case)) + _tolerance(case)
         if gap > most:
             said = f"gap {number} of {tried.what}: {gap:.3f} s, at most {most:.3f} s declared"
-            if (excuse := unwitnessed(case.history.events)) is not None:
+            if (excuse := unwitnessed(case.history.named("canary"))) is not None:
                 raise Unjudgeable(f"{excuse}; {said}")
             return _broken("it is tried again later than declared", said, tried)
     return None

@@ -66,9 +66,9 @@ class Case:
 
     def went_as_planned(self, *, apart_from: Collection[str] = ()) -> None:
         """Raise Unjudgeable where something failed, apart from these events, or a trap did not spring."""
-        if (failed := _first_failure(self.history.events, apart_from)) is not None:
+        if (failed := _first_failure(self.history.failed, apart_from)) is not None:
             raise Unjudgeable(failed)
-        sprung = {event.note for event in self.history.events if event.event == "sprung"}
+        sprung = {event.note for event in self.history.named("sprung")}
         for trap in self.history.header.schedule.traps:
             if trap.describe() not in sprung:
                 raise Unjudgeable(
@@ -84,13 +84,13 @@ class Case:
     def ended(self) -> None:
         """Raise Unjudgeable where it did not go as planned, or has no end; `unquiet` says which end it was."""
         self.went_as_planned(apart_from=NOT_QUIET)
-        if not any(event.event in NOT_QUIET for event in self.history.events):
+        if not self.history.named(*NOT_QUIET):
             raise Unjudgeable(_NO_END)
 
     @cached_property
     def unquiet(self) -> str | None:
         """Why it did not become quiet; None where it did."""
-        ends = [event for event in self.history.events if event.event in NOT_QUIET]
+        ends = self.history.named(*NOT_QUIET)
         if not ends:
             return _NO_END
         bad = next((event for event in ends if not event.ok), None)
@@ -98,7 +98,7 @@ class Case:
 
     def witnessed(self, what: str) -> None:
         """Raise Unjudgeable where nobody witnesses that this could have been there in time."""
-        if (excuse := unwitnessed(self.history.events)) is not None:
+        if (excuse := unwitnessed(self.history.named("canary"))) is not None:
             raise Unjudgeable(f"{excuse}; {what}")
 
     def lacking(self, promise: str, short: Collection[Difference], reason: str) -> Verdict:
@@ -116,7 +116,7 @@ class Case:
 
     def planned(self, *verbs: str) -> bool:
         """Tell whether the schedule holds an action with one of these verbs."""
-        return any(action.verb in verbs for action in self.history.header.schedule.actions)
+        return not self.history.header.schedule.verbs.isdisjoint(verbs)
 
     @property
     def poisons(self) -> tuple[str, ...]:
@@ -129,6 +129,11 @@ class Case:
         return self.history.header.schedule.innocents
 
     @cached_property
+    def innocent(self) -> frozenset[str]:
+        """The same, to look one up."""
+        return frozenset(self.innocents)
+
+    @cached_property
     def ledger(self) -> Ledger:
         """What became of every copy."""
         declared = self.history.header.declared
@@ -139,23 +144,25 @@ class Case:
     @cached_property
     def confirmed(self) -> frozenset[str]:
         """The messages of which the broker confirmed a copy, or a service accepted one."""
-        return frozenset(e.message for e in self.history.events if is_published(e) and e.message)
+        return frozenset(e.message for e in self.history.named("published") if e.ok and e.message)
 
     @cached_property
     def declined(self) -> frozenset[str]:
         """The messages that were answered with a failure for good: nobody is owed their effect."""
-        return frozenset(e.message for e in self.history.events if e.event == "declined" and e.message)
+        return frozenset(e.message for e in self.history.named("declined") if e.message)
 
     @cached_property
     def series(self) -> tuple[Series, ...]:
         """What services asked each other over HTTP, attempt by attempt."""
-        return series(self.history.events)
+        return series(self.history.events) if self.history.named("request") else ()
 
+    @cached_property
     def repeated(self) -> tuple[str, ...]:
-        """Return the innocent messages that were delivered at least twice, or asked for twice of a service."""
+        """The innocent messages that were delivered at least twice, or asked for twice of a service."""
         again = {each.message for each in self.series if each.reached > 1}
         again |= {message for message in self.innocents if self.ledger.deliveries(message) > 1}
-        return tuple(message for message in self.innocents if message in again - self.declined)
+        again -= self.declined
+        return tuple(message for message in self.innocents if message in again)
 
     def stands(self, surplus: Collection[Difference]) -> None:
         """Raise Unjudgeable where what is too much may still be taken back, or may be a failure's.
@@ -200,7 +207,7 @@ class Case:
     @cached_property
     def seen(self) -> frozenset[str]:
         """The innocent messages whose clean effect changes something observed."""
-        return frozenset(m for m in self.innocents if m in self.touched or None in self.touched)
+        return self.innocent if self.innocents and None in self.touched else self.named
 
     @cached_property
     def named(self) -> frozenset[str]:
@@ -222,16 +229,17 @@ class Case:
         A total that names no message is theirs where nothing is missing by name, or by a name of theirs.
         Raise Unjudgeable where it may as well be another message's.
         """
+        suspected = frozenset(suspects)
         short = [each for each in self.differences if each.kind == "deficit"]
-        theirs = tuple(each for each in short if each.message in suspects)
+        theirs = tuple(each for each in short if each.message in suspected)
         totals = tuple(each for each in short if each.message is None)
         if theirs or not totals:
             return (*theirs, *totals) if theirs else ()
         if any(each.message for each in short) or self.explained(suspects):
             return ()
-        others = [each for each in self.innocents if each not in suspects]
+        others = [each for each in self.innocents if each not in suspected]
         # They are cleared by effects that name them, where those of a suspect have no name.
-        cleared = {*others} <= self.named and not {*suspects} <= self.touched
+        cleared = {*others} <= self.named and not suspected <= self.touched
         if others and not cleared:
             raise Unjudgeable(f"{listed(others)} may be what is missing: {'; '.join(evidence(totals))}")
         return totals
@@ -299,13 +307,14 @@ def is_healthy(event: Event) -> bool:
 _INTERRUPTIONS = ("kill", "exit", "stop", "cut", "isolated", "broker-restarted", "join")
 
 
-def interruption(events: Iterable[Event]) -> Event | None:
+def interruption(history: History) -> Event | None:
     """Return the first event by which messages in hand may have been given back, or None.
 
     A link, or a channel of it, that closes counts where something had been delivered on it.
     """
     consuming: set[tuple[str, int, int]] = set()
-    for event in events:
+    suspects = history.named(*_INTERRUPTIONS, "closed")
+    for event in history.events if suspects else ():
         if is_delivered(event):
             consuming |= {(event.service, event.link, channel) for channel in (0, event.channel)}
         elif event.event in _INTERRUPTIONS or (
@@ -333,8 +342,8 @@ def late_canary(events: Iterable[Event]) -> str | None:
     return None if last is None or last.ok else f"the machine was too slow for the canary too ({last.note})"
 
 
-def _first_failure(events: tuple[Event, ...], apart_from: Collection[str]) -> str | None:
-    for event in events:
-        if not event.ok and event.event in _FAILURES and event.event not in apart_from:
+def _first_failure(failed: Iterable[Event], apart_from: Collection[str]) -> str | None:
+    for event in failed:
+        if event.event in _FAILURES and event.event not in apart_from:
             return _FAILURES[event.event].format(note=event.note, service=event.service, copy=event.copy)
     return None

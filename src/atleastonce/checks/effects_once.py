@@ -22,7 +22,7 @@ def check(history: History) -> Verdict:
 
 def _judged(case: Case) -> Verdict:
     case.became_quiet()
-    differences, repeated = case.differences, case.repeated()
+    differences, repeated = case.differences, case.repeated
     if not repeated:
         raise Unjudgeable("no input was delivered twice", occasion=False)
     seen = [message for message in repeated if message in case.seen]

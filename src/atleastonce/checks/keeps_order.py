@@ -7,8 +7,9 @@ and one partition kept their order. Linear in the events.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
 
 from atleastonce.checks.case import Case, Unjudgeable, interruption, is_delivered, is_published, judged, ours
 from atleastonce.history import History
@@ -19,11 +20,17 @@ PROMISE = "keeps-order"
 _Place = tuple[str, ...]
 
 
-class _Inputs(NamedTuple):
+@dataclass(frozen=True)
+class _Inputs:
     """The messages that share a key, and a queue that keeps their order, as they were published."""
 
     key: str
     messages: tuple[str, ...]
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """Which of them each was."""
+        return {message: number for number, message in enumerate(self.messages)}
 
 
 def check(history: History) -> Verdict:
@@ -34,19 +41,20 @@ def check(history: History) -> Verdict:
 def _judged(case: Case) -> Verdict:
     schedule = case.history.header.schedule
     names = [action.target for action in schedule.actions]
-    if schedule.traps or schedule.poisons or not _only_published(case) or len({*names}) < len(names):
+    if schedule.traps or schedule.poisons or schedule.verbs - {"publish"} or len({*names}) < len(names):
         raise Unjudgeable(
             "order is judged where each message is sent once, none is poison, and nothing is done",
             occasion=False,
         )
     case.became_quiet()
-    if (event := interruption(case.history.events)) is not None:
+    if (event := interruption(case.history)) is not None:
         raise Unjudgeable(f"messages may have been given back ({event.event}): order is judged without")
-    together = list(filter(_in_flight(case), _inputs(case)))
+    inputs = _inputs(case)
+    together = list(filter(_in_flight(case), inputs)) if inputs else []
     if not together:
         raise Unjudgeable("no two messages of one key were in flight together", occasion=False)
     orders = _orders(case)
-    judgeable = [(each, where, order) for each in together for where, order in _of(each, orders)]
+    judgeable = list(_judgeable(together, orders))
     if not judgeable:
         raise Unjudgeable("no outputs name two messages of one key: observe more", occasion=False)
     wrong = [found for each, where, order in judgeable for found in _overtaken(each, where, order)]
@@ -64,16 +72,12 @@ def _judged(case: Case) -> Verdict:
     )
 
 
-def _only_published(case: Case) -> bool:
-    return all(action.verb == "publish" for action in case.history.header.schedule.actions)
-
-
 def _inputs(case: Case) -> list[_Inputs]:
     """Return the messages by key, queue and partition, where two or more share them."""
     keys: dict[str, str] = case.history.header.declared.get("keys", {})
     groups: dict[tuple[str, str, int], list[str]] = {}
-    for event in case.history.events:
-        if is_published(event) and event.message in keys and event.message in case.innocents:
+    for event in case.history.named("published"):
+        if event.ok and event.message in keys and event.message in case.innocent:
             group = groups.setdefault((keys[event.message], event.queue, event.partition), [])
             group.append(event.message)
     return [_Inputs(key, tuple(each)) for (key, _, _), each in groups.items() if len(each) > 1]
@@ -101,8 +105,8 @@ def _orders(case: Case) -> dict[_Place, tuple[str, ...]]:
             place: _Place = (output.queue, output.key or "") if kafka else (output.queue,)
             found.setdefault(place, {}).setdefault(output.message)
     ends = case.history.header.declared.get("ends", ())
-    for event in case.history.events:
-        if event.event in ("publish", "produce") and event.side == "subject" and event.message:
+    for event in case.history.named("publish", "produce"):
+        if event.side == "subject" and event.message:
             # What carries our copy to a queue that is no end is the input again, to be tried later.
             if event.copy and event.queue not in ends and "/" not in event.queue:
                 continue
@@ -111,17 +115,24 @@ def _orders(case: Case) -> dict[_Place, tuple[str, ...]]:
     return {place: tuple(messages) for place, messages in found.items()}
 
 
-def _of(inputs: _Inputs, orders: dict[_Place, tuple[str, ...]]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield where the outputs of two or more of these messages have an order, and that order."""
-    for place, order in orders.items():
-        mine = tuple(message for message in order if message in inputs.messages)
-        if len(mine) > 1:
-            yield place[0], mine
+def _judgeable(
+    together: Iterable[_Inputs], orders: dict[_Place, tuple[str, ...]]
+) -> Iterator[tuple[_Inputs, str, tuple[str, ...]]]:
+    """Yield what shares a key with where the outputs of two or more of its messages have an order, and that order."""
+    of: dict[str, list[_Inputs]] = {}
+    for inputs in together:
+        for message in inputs.messages:
+            of.setdefault(message, []).append(inputs)
+    for (where, *_), order in orders.items():
+        mine: dict[int, tuple[_Inputs, list[str]]] = {}
+        for message in order:
+            for inputs in of.get(message, ()):
+                mine.setdefault(id(inputs), (inputs, []))[1].append(message)
+        yield from ((inputs, where, tuple(found)) for inputs, found in mine.values() if len(found) > 1)
 
 
 def _overtaken(inputs: _Inputs, where: str, order: Iterable[str]) -> Iterator[tuple[str, tuple[str, str]]]:
     """Yield each message that came right before one published earlier."""
-    published = {message: number for number, message in enumerate(inputs.messages)}
     for one, two in pairwise(order):
-        if published[one] > published[two]:
+        if inputs.numbers[one] > inputs.numbers[two]:
             yield f"{one} before {two} in queue {where} (key {inputs.key})", (one, two)

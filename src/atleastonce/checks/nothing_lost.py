@@ -42,7 +42,8 @@ def _not_set_aside(case: Case, owed: list[str]) -> tuple[Difference, ...]:
     if any(each.message for each in missing):
         return missing
     # It belongs to no message by name: the dead letters explain it where the others' effects are seen.
-    unseen = [message for message in owed if message not in dead | case.named]
+    seen = dead | case.named
+    unseen = [message for message in owed if message not in seen]
     if unseen:
         raise Unjudgeable(f"a dead letter or {', '.join(unseen)} may be what is missing: {_listed(missing)}")
     return ()
@@ -64,7 +65,7 @@ def _missing(case: Case) -> tuple[Difference, ...]:
 
 def _lacks(case: Case, difference: Difference) -> bool:
     if difference.kind == "differs":
-        return not case.repeated() and (difference.message in case.innocents or not case.poisons)
+        return not case.repeated and (difference.message in case.innocent or not case.poisons)
     return difference.kind == "deficit"
 
 
@@ -74,7 +75,7 @@ def _listed(missing: tuple[Difference, ...]) -> str:
 
 def _what_became(case: Case, owed: list[str]) -> str:
     aside = [message for message in owed if message in case.dead_lettered]
-    effective = [message for message in owed if message not in aside]
+    effective = [message for message in owed if message not in case.dead_lettered]
     said = [f"{', '.join(effective)} had their effect"] if effective else []
     said += [f"{', '.join(aside)} in the dead-letter queue"] if aside else []
     return "; ".join(said)

@@ -14,14 +14,12 @@ from atleastonce.checks.case import (
     Case,
     Unjudgeable,
     interruption,
-    is_delivered,
-    is_published,
     judged,
     listed,
     ours,
 )
 from atleastonce.history import Event, History, Output
-from atleastonce.schedule import SENTINEL
+from atleastonce.schedule import HANDED_OVER, SENTINEL
 from atleastonce.verdict import Verdict
 
 PROMISE = "poison-set-aside"
@@ -57,7 +55,7 @@ def _judged(case: Case) -> Verdict:
 
 def _delivered(case: Case) -> Counter[str | None]:
     """Return how often each message was handed to a service; requests to one do not count."""
-    return Counter(event.message for event in case.history.events if is_delivered(event))
+    return Counter(event.message for event in case.history.named(*HANDED_OVER))
 
 
 # -- accusations, in the order in which they are made
@@ -67,12 +65,13 @@ def _tried_for_ever(case: Case) -> Verdict | None:
     """Accuse of more deliveries of a poison than its attempts and the interruptions explain, or a loop that says so."""
     most = _most_deliveries(case)
     tried = _tries(case)
-    over = {copy: n for (_, copy), n in tried.items() if n > most and copy.partition("#")[0] in case.poisons}
+    poisons = {*case.poisons}
+    over = {copy: n for (_, copy), n in tried.items() if n > most and copy.partition("#")[0] in poisons}
     if over:
         said = tuple(f"{copy} was delivered {n} times, at most {most} expected" for copy, n in over.items())
         guilty = ours(copy.partition("#")[0] for copy in over)
         return _broken(f"{listed(guilty)} was tried again and again", said, guilty, surplus=True)
-    looped = next((event for event in case.history.events if event.event == "looped"), None)
+    looped = next(iter(case.history.named("looped")), None)
     if looped is None:
         return None
     if not case.poisons:
@@ -101,7 +100,8 @@ def _not_poison(case: Case) -> Verdict | None:
 
 def _not_as_sent(case: Case) -> Verdict | None:
     """Accuse of a letter of a poison whose body or headers are not intact."""
-    bad = [each for each in _letters_seen(case) if each.message in case.poisons and each.changed]
+    poisons = {*case.poisons}
+    bad = [each for each in _letters_seen(case) if each.message in poisons and each.changed]
     if not bad:
         return None
     said = tuple(f"{each.message} in {each.queue}: {', '.join(each.changed)} changed" for each in bad)
@@ -111,10 +111,10 @@ def _not_as_sent(case: Case) -> Verdict | None:
 
 def _too_often(case: Case) -> Verdict | None:
     """Accuse of more letters of a poison than copies, where nothing crashed."""
-    if interruption(case.history.events) is not None:
+    if interruption(case.history) is not None:
         return None
     letters = Counter(each.message for each in _letters_seen(case))
-    copies = Counter(event.message for event in case.history.events if is_published(event))
+    copies = Counter(event.message for event in case.history.named("published") if event.ok)
     more = [poison for poison in case.poisons if letters[poison] > copies[poison]]
     if not more:
         return None
@@ -169,21 +169,21 @@ def _most_deliveries(case: Case) -> int:
     it fail gets all of them again, so that each poison may cost each other one its attempts.
     """
     attempts = int(case.option(PROMISE, "attempts", ATTEMPTS))
-    events = case.history.events
-    copies = sum(is_published(event) and event.message in case.poisons for event in events)
-    return (attempts + 1) * max(1, copies) + sum(event.event in _INTERRUPTS for event in events)
+    poisons = {*case.poisons}
+    copies = sum(event.ok and event.message in poisons for event in case.history.named("published"))
+    return (attempts + 1) * max(1, copies) + len(case.history.named(*_INTERRUPTS))
 
 
 def _tries(case: Case) -> Counter[tuple[str, str]]:
     """Return how often each copy was handed to each service."""
-    return Counter((e.service, e.copy) for e in case.history.events if is_delivered(e) and e.copy)
+    return Counter((e.service, e.copy) for e in case.history.named(*HANDED_OVER) if e.copy)
 
 
 def _counted(case: Case, looped: Event, tried: Counter[tuple[str, str]]) -> int:
     """Return how often that happened which was given up: a delivery, or a service that ended."""
     if looped.copy or looped.message:
         return max((n for (_, copy), n in tried.items() if _is_about(looped, copy)), default=0)
-    ended = Counter(event.service for event in case.history.events if event.event == "exit")
+    ended = Counter(event.service for event in case.history.named("exit"))
     exits = ended[looped.service] if looped.service else max(ended.values(), default=0)
     return exits + 1  # the last one, after which it was given up, need not be in the history
 
@@ -195,7 +195,7 @@ def _is_about(looped: Event, copy: str) -> bool:
 def _poison_only(case: Case) -> bool:
     """Tell whether the schedule holds no other fault: duplicates aside, only messages are published."""
     schedule = case.history.header.schedule
-    return not schedule.traps and all(action.verb in ("publish", "wait") for action in schedule.actions)
+    return not schedule.traps and schedule.verbs <= {"publish", "wait"}
 
 
 def _letters(case: Case) -> tuple[Output, ...]:

@@ -40,13 +40,13 @@ def _judged(case: Case) -> Verdict:
     deadline = f"within {within:g} s" if within else "in time"
     if case.unquiet is not None:
         case.witnessed(case.unquiet)
-        waiting = [copy.partition("#")[0] for copy in case.ledger.unsettled()]
+        waiting = {copy.partition("#")[0] for copy in case.ledger.unsettled()}
         return _broken(
             f"after {fault} the service did not get back to work {deadline}",
             (case.unquiet,),
             ours(message for message in case.innocents if message in waiting),
         )
-    if not any(message in case.touched or None in case.touched for message in later):
+    if None not in case.touched and case.touched.isdisjoint(later):
         raise Unjudgeable(f"a clean run shows no effect of {listed(later)}: observe more", occasion=False)
     short = case.missing(later)
     if short:

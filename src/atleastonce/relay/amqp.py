@@ -18,6 +18,7 @@ from atleastonce.relay.codec import Codec, Connection, From, Names, Segment
 _GREETING, _GREETING_SIZE = b"AMQP", 8
 _HEAD = struct.Struct(">BHI")
 _METHOD, _CONTENT_HEADER, _BODY = 1, 2, 3
+_SIZE_OF_SIZE = 8
 _CLASS_BASIC, _CLASS_CHANNEL, _CLASS_CONNECTION, _CLASS_QUEUE, _CLASS_CONFIRM = 60, 20, 10, 50, 85
 _DECODED = {_CLASS_BASIC, _CLASS_CHANNEL, _CLASS_CONNECTION, _CLASS_QUEUE, _CLASS_CONFIRM}
 _CARRIES_CONTENT = (
@@ -63,10 +64,12 @@ class AmqpCodec:
 
     def received(self, side: From, data: bytes) -> list[Segment]:
         """Return every frame that is complete now (`Codec.received`)."""
-        if self._foreign:
-            return [Segment(data)]
         buffer = self._buffers[side]
         buffer += data
+        if self._foreign:
+            whole = bytes(buffer)
+            buffer.clear()
+            return [Segment(whole)]
         if side not in self._fresh:
             return self._segments(side, buffer)
         if len(buffer) < _GREETING_SIZE:
@@ -129,7 +132,7 @@ class AmqpCodec:
             _take_header(content, raw)
         else:
             _take_body(content, raw)
-        if content.missing:
+        if content.missing > 0:
             return Segment(b"")
         del channel.contents[side]
         return Segment(bytes(content.raw), tuple(channel.carried(side, content)))
@@ -148,8 +151,9 @@ class AmqpCodec:
             return None
         channel = self._channels.setdefault(number, Channel(number, self._names))
         if isinstance(method, _CARRIES_CONTENT):
+            unfinished = channel.contents.get(side)
             channel.contents[side] = Content(method, bytearray(raw))
-            return Segment(b"")
+            return Segment(bytes(unfinished.raw) if unfinished else b"")
         if channel.closing:
             return None
         events = tuple(channel.asked(method) if side == "subject" else channel.answered(method))
@@ -168,7 +172,8 @@ def _method(raw: bytes) -> Any:
 
 def _take_header(content: Content, raw: bytes) -> None:
     content.raw += raw
-    content.missing = struct.unpack_from(">Q", raw, _HEAD.size + 4)[0]
+    size = raw[_HEAD.size + 4 : -1][:_SIZE_OF_SIZE]  # the last byte is the end of the frame
+    content.missing = int.from_bytes(size, "big") if len(size) == _SIZE_OF_SIZE else 0
     try:
         parsed = frame.unmarshal(raw)[2]
     except _UNREADABLE:

@@ -85,13 +85,14 @@ class Channel:
                 self._queue = (method.queue or "") if method.nowait else self._queue
                 if _delays(method) and method.queue:
                     yield Event(event="delays", side="subject", channel=self._number, queue=method.queue)
-                if (life := (method.arguments or {}).get("x-message-ttl")) and method.queue:
+                life = str((method.arguments or {}).get("x-message-ttl", ""))
+                if life.isdecimal() and int(life) and method.queue:
                     yield Event(
                         event="expires",
                         side="subject",
                         channel=self._number,
                         queue=method.queue,
-                        size=int(str(life)),
+                        size=int(life),
                     )
             case commands.Confirm.Select():
                 self._confirms = True

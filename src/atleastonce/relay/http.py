@@ -86,7 +86,8 @@ class HttpCodec:
     def received(self, side: From, data: bytes) -> list[Segment]:
         """Return every message that is complete now (`Codec.received`)."""
         if self._blind:
-            return [Segment(data)]
+            reading = self._asking if side == "subject" else self._answering
+            return [Segment((reading.take() if reading else b"") + data)]
         segments: list[Segment] = []
         try:
             segments.extend(self._requests(data) if side == "subject" else self._responses(data))

@@ -19,6 +19,8 @@ from kio.serial import entity_reader, entity_writer
 MAX_REQUEST = 100 * 1024 * 1024
 """Bytes; ``socket.request.max.bytes`` of a broker is that by default, so a longer "request" is not Kafka."""
 
+_LONGEST = 70
+"""How many bits a varint has at the most: ten bytes of seven."""
 _SIZE = struct.Struct(">i")
 _REQUEST_HEAD = struct.Struct(">hhi")
 _CLIENT = b"atleastonce"
@@ -162,6 +164,8 @@ def unsigned_varint(data: bytes, at: int) -> tuple[int, int]:
         if byte < 0x80:  # noqa: PLR2004 - the highest bit says that more bytes follow
             return value, at
         shift += 7
+        if shift >= _LONGEST:
+            raise ValueError(f"a number of more than {_LONGEST} bits")
 
 
 def _after_tags(data: bytes, at: int) -> int:

@@ -18,6 +18,8 @@ _COMPRESSION, _TRANSACTIONAL, _CONTROL = 0x07, 0x10, 0x20
 _ABORT = b"\x00\x00"
 _MORE = 0x80
 """The bit of a varint's byte that says that more bytes follow."""
+_LONGEST = 70
+"""How many bits a varint has at the most: ten bytes of seven."""
 _XERIAL = b"\x82SNAPPY\x00"
 _XERIAL_HEAD = 16
 
@@ -116,6 +118,8 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         return (byte >> 1) ^ -(byte & 1), at + 1
     value, shift = byte & 0x7F, 7
     while byte >= _MORE:
+        if shift >= _LONGEST:
+            raise ValueError(f"a number of more than {_LONGEST} bits")
         at += 1
         byte = data[at]
         value |= (byte & 0x7F) << shift
