@@ -33,6 +33,7 @@ class Ledger:
         self._unanswered: dict[tuple[str, int, int, int], Event] = {}
         self.delivered: Counter[str] = Counter()
         self.most_delivered = 0
+        self._from: Counter[tuple[str, str]] = Counter()
 
     def feed(self, events: Iterable[Event]) -> None:
         """Take the next events."""
@@ -65,8 +66,11 @@ class Ledger:
         return len(self._unconfirmed)
 
     def deliveries(self, message: str) -> int:
-        """Return how often any copy of this message was handed to the subject."""
-        return sum(n for copy, n in self.delivered.items() if copy.partition("#")[0] == message)
+        """Return how often any copy of this message was handed to the subject, out of the same queue.
+
+        An exchange may put one copy into several queues of a service: that is one delivery from each.
+        """
+        return max((n for (name, _), n in self._from.items() if name == message), default=0)
 
     def _named(self, event: Event) -> Event:
         """Give what is handed on from service to service the name of a copy."""
@@ -81,7 +85,7 @@ class Ledger:
                 self._owed[event.copy] += 1
                 self._settle(event)
             case "asked" if event.copy:
-                self._count(event.copy)
+                self._count(event.copy, event.queue)
             case "deliver" | "fetch":
                 self._delivered(event, place)
             case "request" if event.ok and event.message:
@@ -113,7 +117,7 @@ class Ledger:
 
     def _delivered(self, event: Event, place: tuple[str, int, int, int]) -> None:
         if event.copy:
-            self._count(event.copy)
+            self._count(event.copy, event.queue)
             self._adrift.discard(event.copy)
             # Settled already: the broker did not learn of it before the link died, so it is owed again.
             # (The confirm of our own publication may be recorded after the delivery: one is owed anyway.)
@@ -124,7 +128,8 @@ class Ledger:
         elif event.event == "deliver":
             self._in_hand[place] = event.copy
 
-    def _count(self, copy: str) -> None:
+    def _count(self, copy: str, queue: str) -> None:
+        self._from[copy.partition("#")[0], queue] += 1
         self.delivered[copy] += 1
         self.most_delivered = max(self.most_delivered, self.delivered[copy])
 

@@ -96,6 +96,13 @@ def test_second_letter_is_broken_where_nothing_crashed() -> None:
     assert judged(CALM.replace("published p1#1;", "published p1#1; published p1#2;"), twice) == KEPT
 
 
+@pytest.mark.parametrize(("passed_on", "outcome"), [("", "kept"), ("publish p1#1 >log; ", "broken")])
+def test_poison_in_several_queues_may_be_set_aside_from_each(passed_on: str, outcome: str) -> None:
+    """An exchange puts it into two queues of the service; one that the service passes it on to is none of these."""
+    both = f"deliver p1#1 >in; {passed_on}reject p1#1; deliver p1#1 >log; reject p1#1"
+    assert judged(AROUND.format(both) + "; quiet; canary", ASIDE._replace(dead="p1 p1")).outcome == outcome
+
+
 @pytest.mark.parametrize(("tries", "outcome"), [(4, "kept"), (5, "broken")])
 def test_attempts_are_bounded(tries: int, outcome: str) -> None:
     """A broker with a delivery limit of three delivers four times; five are too many."""

@@ -123,6 +123,15 @@ def test_deliveries_are_counted_by_message() -> None:
     assert [found.deliveries(message) for message in ("m1", "m10", "m2")] == [3, 1, 0]
 
 
+def test_copy_in_several_queues_is_delivered_once_from_each() -> None:
+    """An exchange that puts it into two queues of a service is no duplicate; one that comes again from either is."""
+    texts = (
+        "deliver m1#1 >in; deliver m1#1 >log",
+        "deliver m1#1 >in; deliver m1#1 >log; deliver m1#1 >log again",
+    )
+    assert [ledger(text).deliveries("m1") for text in texts] == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("happened", "unsettled"),
     [

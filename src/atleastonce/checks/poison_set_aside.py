@@ -115,10 +115,11 @@ def _too_often(case: Case) -> Verdict | None:
         return None
     letters = Counter(each.message for each in _letters_seen(case))
     copies = Counter(event.message for event in case.history.events if is_published(event))
-    more = [poison for poison in case.poisons if letters[poison] > copies[poison]]
+    most = {poison: copies[poison] * _queues(case, poison) for poison in case.poisons}
+    more = [poison for poison in case.poisons if letters[poison] > most[poison]]
     if not more:
         return None
-    said = tuple(f"{letters[p]} dead letters of {p}, {copies[p]} expected" for p in more)
+    said = tuple(f"{letters[p]} dead letters of {p}, {most[p]} expected" for p in more)
     return _broken(
         f"{listed(more)} was set aside more than once though nothing crashed", said, more, surplus=True
     )
@@ -172,6 +173,13 @@ def _most_deliveries(case: Case) -> int:
     events = case.history.events
     copies = sum(is_published(event) and event.message in case.poisons for event in events)
     return (attempts + 1) * max(1, copies) + sum(event.event in _INTERRUPTS for event in events)
+
+
+def _queues(case: Case, poison: str) -> int:
+    """Return into how many queues an exchange put a message; those that a service passed it on to are none."""
+    events = [event for event in case.history.events if event.message == poison]
+    passed_on = {event.queue for event in events if event.event == "publish"}
+    return max(1, len({event.queue for event in events if is_delivered(event)} - passed_on))
 
 
 def _tries(case: Case) -> Counter[tuple[str, str]]:
