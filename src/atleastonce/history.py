@@ -115,8 +115,8 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What was done, with what, on what.
 
     `declared` is what checks need of the contract: `ignore` (paths), `ends` (queues where a message is at its
-    end), `dead_letters` (the queue), `promised` (the options of each promise, durations in seconds) and `keys`
-    (of each message, what it shares with those whose order counts).
+    end), `dead_letters` (the queue), `own_poison` (whether the contract names kinds of it), `promised` (the options
+    of each promise, durations in seconds) and `keys` (of each message, what it shares with those whose order counts).
     """
 
     format: int = msgspec.field(default_factory=lambda: FORMAT)  # a default itself would not be written

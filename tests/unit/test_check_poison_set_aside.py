@@ -70,6 +70,23 @@ def test_poison_that_is_gone_is_broken() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "faulty",
+    [BOTH._replace(outputs="m1:a m2:b p1:c"), BOTH._replace(values={**BOTH.values, "/r/<p1.id>": "done"})],
+)
+@pytest.mark.parametrize(("own", "outcome"), [(False, "unknown"), (True, "broken")])
+def test_poison_of_ours_that_the_service_takes_for_a_message_is_unknown(
+    faulty: Seen, own: bool, outcome: str
+) -> None:
+    """Any bytes may be a message to a service; what the contract names is poison whatever comes of it."""
+    assert judged(faulty=faulty, own_poison=own).outcome == outcome
+
+
+def test_poison_of_ours_that_is_gone_is_broken() -> None:
+    """Without an effect of its own it was no message to the service either."""
+    assert judged(faulty=BOTH, own_poison=False).outcome == "broken"
+
+
 def test_letter_that_names_no_message_is_broken() -> None:
     """What lies there without body and headers of the poison is not the poison."""
     assert judged(faulty=BOTH._replace(dead="?")).reason == (
@@ -81,7 +98,7 @@ def test_letter_that_names_no_message_is_broken() -> None:
 def test_rewritten_poison_is_broken() -> None:
     """Body and headers are what a person needs to find out what happened."""
     assert judged(faulty=BOTH._replace(dead="p1!body")) == broken(
-        "p1 was set aside, but not as it was sent", "p1 in dead: body changed"
+        "p1 was set aside, but not as it was sent", "p1 in dead: body changed or lost"
     )
 
 

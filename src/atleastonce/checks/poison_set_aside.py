@@ -104,7 +104,7 @@ def _not_as_sent(case: Case) -> Verdict | None:
     bad = [each for each in _letters_seen(case) if each.message in case.poisons and each.changed]
     if not bad:
         return None
-    said = tuple(f"{each.message} in {each.queue}: {', '.join(each.changed)} changed" for each in bad)
+    said = tuple(f"{each.message} in {each.queue}: {', '.join(each.changed)} changed or lost" for each in bad)
     guilty = ours(each.message for each in bad)
     return _broken(f"{listed(guilty)} was set aside, but not as it was sent", said, guilty, surplus=True)
 
@@ -137,7 +137,13 @@ def _not_there(case: Case) -> Verdict | None:
     """Accuse of a confirmed poison that is not in the dead-letter queue."""
     case.became_quiet()
     letters = {each.message for each in _letters(case)}
-    lost = [poison for poison in case.poisons if poison in case.confirmed and poison not in letters]
+    gone = [poison for poison in case.poisons if poison in case.confirmed and poison not in letters]
+    lost = [poison for poison in gone if not _welcome(case, poison)]
+    if not lost and gone:
+        raise Unjudgeable(
+            f"{listed(gone)} had an effect, as any message has, so it may be none that the service cannot handle; "
+            "name those in [[poison]]"
+        )
     if not lost:
         return None
     case.witnessed(f"not in the dead-letter queue: {listed(lost)}")
@@ -204,6 +210,17 @@ def _poison_only(case: Case) -> bool:
     """Tell whether the schedule holds no other fault: duplicates aside, only messages are published."""
     schedule = case.history.header.schedule
     return not schedule.traps and all(action.verb in ("publish", "wait") for action in schedule.actions)
+
+
+def _welcome(case: Case, poison: str) -> bool:
+    """Tell whether a poison of our own making, not of the contract's, had an effect that bears its name."""
+    if case.history.header.declared.get("own_poison", True):
+        return False
+    run = case.observed("faulty")
+    shown = (
+        address for address, value in run.values.items() if value is not None and f"<{poison}." in address
+    )
+    return any(each.message == poison for each in run.outputs) or any(shown)
 
 
 def _letters(case: Case) -> tuple[Output, ...]:

@@ -144,7 +144,9 @@ class _Teller:
                 letters.setdefault((letter.message, letter.queue, letter.changed), []).append(letter)
         for (message, queue, changed), same in letters.items():
             what = named(message, self._schedule) if message else "a message that tells no name"
-            state = f"changed: {', '.join(changed)}" if changed else "as it was sent" if message else ""
+            state = (
+                f"changed or lost: {', '.join(changed)}" if changed else "as it was sent" if message else ""
+            )
             times = f"{len(same)} times" if len(same) > 1 else ""
             remark = ", ".join(filter(None, (f"in {queue_name(queue)}", times, state)))
             mark = self._marks.of_dead_letter(same[0], len(same))
