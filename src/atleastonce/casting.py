@@ -66,12 +66,13 @@ class Cast:
         copy = f"{message}#{self._copies[message]}"
         values, properties, headers = self.values[message], *self._fields(message)
         entry = self._contract.input
+        key = entry.routing_key or None if entry.key is None else entry.key
         mark = {} if entry.http else {COPY_HEADER: self._names.copy_header(copy)}
         return copy, Envelope(
             body=self._bodies[message],
             properties={key: templates.fill(text, values) for key, text in properties.items()},
             headers={**{key: templates.fill(text, values) for key, text in headers.items()}, **mark},
-            key=None if entry.key is None else templates.fill(entry.key, values),
+            key=None if key is None else templates.fill(key, values),
         )
 
     def keys(self) -> dict[str, str]:

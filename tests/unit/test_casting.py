@@ -55,6 +55,14 @@ def test_copy_is_filled_and_carries_its_name() -> None:
     )
 
 
+def test_routing_key_is_filled_as_well() -> None:
+    """It is the key of a message that goes to an exchange."""
+    entry = Input(exchange="orders", routing_key="order.{n}", message=BODY)
+    contract = Contract(broker=BrokerTable(kind="rabbitmq"), input=entry)
+    given = Cast("c", Schedule(messages={"m1": Message(body=BODY)}), contract, itertools.count(7), Names())
+    assert given.next_copy("m1")[1].key == "order.7"
+
+
 def test_duplicate_differs_in_nothing_but_its_name() -> None:
     """A second copy of a message is the same message: body, properties, key."""
     given = cast()
