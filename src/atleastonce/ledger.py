@@ -29,6 +29,8 @@ class Ledger:
         self._settled: Counter[str] = Counter()
         self._in_hand: dict[tuple[str, int, int, int], str | None] = {}
         self._adrift: set[str] = set()
+        self._committing: dict[str, tuple[str, int]] = {}
+        self._unanswerable: set[str] = set()
         self._unconfirmed: dict[tuple[str, int, int, int], Event] = {}
         self._unanswered: dict[tuple[str, int, int, int], Event] = {}
         self.delivered: Counter[str] = Counter()
@@ -59,6 +61,11 @@ class Ledger:
     def given_back(self) -> bool:
         """Whether the broker has taken a copy back: to deliver it again, or to set it aside after too many times."""
         return bool(self._adrift)
+
+    @property
+    def doubtful(self) -> tuple[str, ...]:
+        """The copies on Kafka whose commit went to the broker, and whose link died before it was answered."""
+        return tuple(sorted(self._unanswerable & {*self.unsettled()}))
 
     @property
     def unconfirmed(self) -> int:
@@ -101,7 +108,9 @@ class Ledger:
                 self._owe(event, 1)
                 if event.tag:
                     self._unconfirmed[place] = event
-            case "arrived":
+            case "commit" if event.copy:
+                self._committing[event.copy] = (event.service, event.link)
+            case "arrived" | "committed":
                 self._arrived(event)
             case "return":
                 self._owe(event, -1)
@@ -119,6 +128,8 @@ class Ledger:
         if event.copy:
             self._count(event.copy, event.queue)
             self._adrift.discard(event.copy)
+            self._committing.pop(event.copy, None)
+            self._unanswerable.discard(event.copy)
             # Settled already: the broker did not learn of it before the link died, so it is owed again.
             # (The confirm of our own publication may be recorded after the delivery: one is owed anyway.)
             if self._settled[event.copy] >= max(self._owed[event.copy], 1):
@@ -156,6 +167,8 @@ class Ledger:
             same_link = place[:2] == (event.service, event.link)
             return same_link and event.channel in (0, place[2])
 
+        link = (event.service, event.link)
+        self._unanswerable |= {copy for copy, asked in self._committing.items() if asked == link}
         self._adrift |= {copy for place, copy in self._in_hand.items() if copy and over(place)}
         self._in_hand = {place: copy for place, copy in self._in_hand.items() if not over(place)}
         self._unanswered = {place: event for place, event in self._unanswered.items() if not over(place)}

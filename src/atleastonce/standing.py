@@ -89,12 +89,21 @@ class Standing:
         if self.ledger.passed_on or self.ledger.given_back:
             self.collect()
             self.read()
+        if self.ledger.doubtful:
+            self._note_committed()
         if self.ledger.unsettled():
             self._note_vanished()
             return False
         if self.ledger.unconfirmed:
             return False
         return not self.lane.namespace.depth(self.lane.subscriptions())
+
+    def _note_committed(self) -> None:
+        """Note the copies whose commit got no answer, since its link died: where nothing waits, it was done."""
+        if not self.lane.namespace.depth(self.lane.subscriptions()):
+            for copy in self.ledger.doubtful:
+                self.lane.note("committed", copy=copy)
+            self.read()
 
     def _note_vanished(self) -> None:
         """Note the copies of ours that were passed on to a queue that there is not: the broker drops these."""
