@@ -182,8 +182,13 @@ def test_innocents_without_effect_are_broken() -> None:
 
 @pytest.mark.parametrize(
     "happened",
-    ["published m1#1; deliver m1#1; ack m1#1; quiet", "published p1#1; quiet", "asked p1#1 =400; quiet"],
-    ids=["no poison", "not delivered", "refused by HTTP"],
+    [
+        "published m1#1; deliver m1#1; ack m1#1; quiet",
+        "published m1#1; deliver m1#1 >in; ack m1#1; deliver m1#1 >log; ack m1#1; quiet",
+        "published p1#1; quiet",
+        "asked p1#1 =400; quiet",
+    ],
+    ids=["no poison", "one message in two queues", "not delivered", "refused by HTTP"],
 )
 def test_no_occasion(happened: str) -> None:
     """A poison that never reached the service, or none at all, proves nothing."""

@@ -56,8 +56,12 @@ def _judged(case: Case) -> Verdict:
 
 
 def _delivered(case: Case) -> Counter[str | None]:
-    """Return how often each message was handed to a service; requests to one do not count."""
-    return Counter(event.message for event in case.history.events if is_delivered(event))
+    """Return how often each message was handed to a service out of the same queue; requests do not count."""
+    handed = Counter((event.message, event.queue) for event in case.history.events if is_delivered(event))
+    most: Counter[str | None] = Counter()
+    for (message, _), times in handed.items():
+        most[message] = max(most[message], times)
+    return most
 
 
 # -- accusations, in the order in which they are made
