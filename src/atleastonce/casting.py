@@ -66,12 +66,13 @@ class Cast:
         copy = f"{message}#{self._copies[message]}"
         values, properties, headers = self.values[message], *self._fields(message)
         entry = self._contract.input
+        key = entry.routing_key or None if entry.key is None else entry.key
         mark = {} if entry.http else {COPY_HEADER: self._names.copy_header(copy)}
         return copy, Envelope(
             body=self._bodies[message],
             properties={key: templates.fill(text, values) for key, text in properties.items()},
             headers={**{key: templates.fill(text, values) for key, text in headers.items()}, **mark},
-            key=None if entry.key is None else templates.fill(entry.key, values),
+            key=None if key is None else templates.fill(key, values),
         )
 
     def keys(self) -> dict[str, str]:
@@ -132,7 +133,7 @@ class Cast:
 
     def output(self, letter: Letter) -> Output:
         """Return a letter from the broker as an output of this case."""
-        decoded = _decoded(letter.body)
+        decoded = self._decoded(letter.body)
         identity = _identity(self._contract.output.id, letter, decoded)
         message = self._names.copy(letter.headers.get(COPY_HEADER))[0]
         return Output(
@@ -143,6 +144,20 @@ class Cast:
             headers={str(key): self.anonymous(_plain(value)) for key, value in letter.headers.items()},
             key=letter.key,
         )
+
+    def _decoded(self, body: bytes | None) -> Any:
+        """Return a body as JSON, as text, or as bytes in which the ids of this case are replaced by their names."""
+        if body is None:
+            return None
+        try:
+            text = body.decode()
+        except UnicodeDecodeError:
+            named = self.anonymous(body.decode("latin-1")).encode("latin-1")
+            return {"$base64": base64.b64encode(named).decode()}
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
 
     def dead_letter(self, letter: Letter) -> Output:
         """Return a dead letter, and what of it is not as it was sent.
@@ -182,19 +197,6 @@ def _sentinel(schedule: Schedule, contract: Contract) -> Message:
 def _path(address: str) -> str:
     """Return an address without host and port, which say nothing about the effect."""
     return re.sub(r"^https?://[^/]*", "", address) or "/"
-
-
-def _decoded(body: bytes | None) -> Any:
-    if body is None:
-        return None
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        return {"$base64": base64.b64encode(body).decode()}
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _plain(value: Any) -> Any:

@@ -182,6 +182,7 @@ def _texts(contract: Contract) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield from ((f"{where}.env.{key}", text, runtime) for key, text in service.env.items())
     yield from (("input.message", kind, MESSAGE) for kind in entry.kinds)
     yield ("input.key", entry.key or "", MESSAGE)
+    yield ("input.routing_key", entry.routing_key, MESSAGE)
     yield ("input.http", entry.http, runtime)
     for table in ("properties", "headers"):
         yield from ((f"input.{table}.{key}", text, MESSAGE) for key, text in getattr(entry, table).items())

@@ -46,8 +46,9 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
     (why one could not be traced), ``broker-restarted``, ``unrouted`` and ``rerouted`` (a queue), ``waited``.
 
     Of what it found: ``buried`` (`ok`: every link of the dead client ended in order), ``arrived`` (a copy of
-    ours lies among the outputs or dead letters), ``depth`` (`size` messages wait in a queue), ``health`` (the
-    health endpoint changed; `size` is the status, 0 for no answer), ``quiet`` (`ok`; `note` is why not),
+    ours lies among the outputs or dead letters), ``committed`` (its offset is, though the answer to that was
+    lost), ``depth`` (`size` messages wait in a queue), ``health`` (the health endpoint changed; `size` is the
+    status, 0 for no answer), ``quiet`` (`ok`; `note` is why not),
     ``canary`` (`ok`: it kept its time), ``looped`` (a copy was delivered, or a service ended by itself, more
     often than the contract allows; the case was given up), ``late`` (an output of an earlier case), ``still``
     (since when nothing moved in a clean run) and ``recorder unreadable`` (our own failures).
@@ -117,9 +118,10 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What was done, with what, on what.
 
     `declared` is what checks need of the contract: `ignore` (paths), `ends` (queues where a message is at its
-    end), `dead_letters` (the queue), `promised` (the options of each promise, durations in seconds) and `keys`
-    (of each message, what it shares with those whose order counts). `proof` says that it was carried out to
-    confirm or to shrink a failure that was found already: a run does not count it.
+    end), `dead_letters` (the queue), `own_poison` (whether the contract names kinds of it), `promised` (the options
+    of each promise, durations in seconds) and `keys` (of each message, what it shares with those whose order counts).
+    `proof` says that it was carried out to confirm or to shrink a failure that was found already: a run does not
+    count it.
     """
 
     format: int = msgspec.field(default_factory=lambda: FORMAT)  # a default itself would not be written

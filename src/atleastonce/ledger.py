@@ -29,11 +29,14 @@ class Ledger:
         self._settled: Counter[str] = Counter()
         self._in_hand: dict[tuple[str, int, int, int], str | None] = {}
         self._adrift: set[str] = set()
+        self._committing: dict[str, tuple[str, int]] = {}
+        self._unanswerable: set[str] = set()
         self._unconfirmed: dict[tuple[str, int, int, int], Event] = {}
         self._unanswered: dict[tuple[str, int, int, int], Event] = {}
         self.delivered: Counter[str] = Counter()
-        self._delivered_messages: Counter[str] = Counter()
         self.most_delivered = 0
+        self._from: Counter[tuple[str, str]] = Counter()
+        self._most_from_one: Counter[str] = Counter()
 
     def feed(self, events: Iterable[Event]) -> None:
         """Take the next events."""
@@ -61,13 +64,21 @@ class Ledger:
         return bool(self._adrift)
 
     @property
+    def doubtful(self) -> tuple[str, ...]:
+        """The copies on Kafka whose commit went to the broker, and whose link died before it was answered."""
+        return tuple(sorted(self._unanswerable & {*self.unsettled()}))
+
+    @property
     def unconfirmed(self) -> int:
         """How many publications of the subject, on live links, still wait for their confirm."""
         return len(self._unconfirmed)
 
     def deliveries(self, message: str) -> int:
-        """Return how often any copy of this message was handed to the subject."""
-        return self._delivered_messages[message]
+        """Return how often any copy of this message was handed to the subject, out of the same queue.
+
+        An exchange may put one copy into several queues of a service: that is one delivery from each.
+        """
+        return self._most_from_one[message]
 
     def _named(self, event: Event) -> Event:
         """Give what is handed on from service to service the name of a copy."""
@@ -82,7 +93,7 @@ class Ledger:
                 self._owed[event.copy] += 1
                 self._settle(event)
             case "asked" if event.copy:
-                self._count(event.copy)
+                self._count(event.copy, event.queue)
             case "deliver" | "fetch":
                 self._delivered(event, place)
             case "request" if event.ok and event.message:
@@ -98,7 +109,9 @@ class Ledger:
                 self._owe(event, 1)
                 if event.tag:
                     self._unconfirmed[place] = event
-            case "arrived":
+            case "commit" if event.copy:
+                self._committing[event.copy] = (event.service, event.link)
+            case "arrived" | "committed":
                 self._arrived(event)
             case "return":
                 self._owe(event, -1)
@@ -114,8 +127,10 @@ class Ledger:
 
     def _delivered(self, event: Event, place: tuple[str, int, int, int]) -> None:
         if event.copy:
-            self._count(event.copy)
+            self._count(event.copy, event.queue)
             self._adrift.discard(event.copy)
+            self._committing.pop(event.copy, None)
+            self._unanswerable.discard(event.copy)
             # Settled already: the broker did not learn of it before the link died, so it is owed again.
             # (The confirm of our own publication may be recorded after the delivery: one is owed anyway.)
             if self._settled[event.copy] >= max(self._owed[event.copy], 1):
@@ -125,9 +140,11 @@ class Ledger:
         elif event.event == "deliver":
             self._in_hand[place] = event.copy
 
-    def _count(self, copy: str) -> None:
+    def _count(self, copy: str, queue: str) -> None:
+        message = copy.partition("#")[0]
+        self._from[message, queue] += 1
+        self._most_from_one[message] = max(self._most_from_one[message], self._from[message, queue])
         self.delivered[copy] += 1
-        self._delivered_messages[copy.partition("#")[0]] += 1
         self.most_delivered = max(self.most_delivered, self.delivered[copy])
 
     def _owe(self, event: Event, more: int) -> None:
@@ -153,6 +170,8 @@ class Ledger:
             same_link = place[:2] == (event.service, event.link)
             return same_link and event.channel in (0, place[2])
 
+        link = (event.service, event.link)
+        self._unanswerable |= {copy for copy, asked in self._committing.items() if asked == link}
         self._adrift |= {copy for place, copy in self._in_hand.items() if copy and over(place)}
         self._in_hand = {place: copy for place, copy in self._in_hand.items() if not over(place)}
         self._unanswered = {place: event for place, event in self._unanswered.items() if not over(place)}

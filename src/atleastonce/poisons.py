@@ -1,6 +1,7 @@
 """The kinds of poison that a contract names, or those that every service must expect: their bytes."""
 
 import base64
+import json
 from collections.abc import Mapping
 
 from atleastonce import templates
@@ -19,9 +20,18 @@ def kinds(contract: Contract) -> tuple[Poison, ...]:
         return contract.poison
     whole = contract.input.kinds[0]
     found = [Poison(name="not-text", body_base64=base64.b64encode(_NO_TEXT).decode())]
-    if whole.lstrip().startswith(("{", "[")):
+    if _is_json(whole):
         found.append(Poison(name="truncated", body=whole[: max(1, len(whole) // 2)]))
     return tuple(found)
+
+
+def _is_json(template: str) -> bool:
+    """Tell whether a message is an object or an array of JSON; one that begins with a placeholder need not be."""
+    filled = templates.fill(template, {"id": "1", "message_id": "1", "n": "1"})
+    try:
+        return isinstance(json.loads(filled), dict | list)
+    except ValueError:
+        return False
 
 
 def body(poison: Poison, values: Mapping[str, str]) -> bytes | None:

@@ -62,7 +62,7 @@ class Prover:
             self._watcher.judged(again[-1])
         seen_again = [each for each in again if each.broke(promise)]
         if not seen_again and not first.verdicts[promise].surplus:
-            self._doubtful[promise].append((first, _why_not(promise, again)))
+            self._doubtful[promise].append((first, _why_not(promise, first, again)))
             return
         self._watcher.stage(f"shrink {promise}")
         shortest = self._shrunk(promise, seen_again[0]) if seen_again else first
@@ -94,11 +94,15 @@ class Prover:
         return shortest
 
 
-def _why_not(promise: str, again: Iterable[Judged]) -> str:
-    """Say why a failure that was carried out again proves nothing."""
+def _why_not(promise: str, first: Judged, again: Iterable[Judged]) -> str:
+    """Say why a failure that was carried out again proves nothing; for a crash, how it is found without luck."""
     verdicts = [each.verdicts[promise] for each in again]
     unjudged = [each.reason for each in verdicts if each.outcome == "unknown"]
-    return unjudged[0] if unjudged else "seen once, but not when the schedule was carried out again"
+    if unjudged:
+        return unjudged[0]
+    crash = any(trap.do == "kill" and not trap.is_write for trap in first.history.header.schedule.traps)
+    hint = "; --explore writes finds for sure what a crash finds by luck" if crash else ""
+    return f"seen once, but not when the schedule was carried out again{hint}"
 
 
 def _entangled(promise: str, failure: Judged) -> tuple[int, int]:

@@ -279,6 +279,7 @@ class _Case:
             "ends": list(self._standing.ends),
             "between": list(self._standing.between),
             "dead_letters": contract.output.dead_letters,
+            "own_poison": bool(contract.poison),
             "promised": promised,
             "keys": self._lane.cast.keys(),
             "expires": dict(self._lane.expires),

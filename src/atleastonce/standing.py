@@ -89,12 +89,21 @@ class Standing:
         if self.ledger.passed_on or self.ledger.given_back:
             self.collect()
             self.read()
+        if self.ledger.doubtful:
+            self._note_committed()
         if self.ledger.unsettled():
             self._note_vanished()
             return False
         if self.ledger.unconfirmed:
             return False
         return not self.lane.namespace.depth(self.lane.subscriptions())
+
+    def _note_committed(self) -> None:
+        """Note the copies whose commit got no answer, since its link died: where nothing waits, it was done."""
+        if not self.lane.namespace.depth(self.lane.subscriptions()):
+            for copy in self.ledger.doubtful:
+                self.lane.note("committed", copy=copy)
+            self.read()
 
     def _note_vanished(self) -> None:
         """Note the copies of ours that were passed on to a queue that there is not: the broker drops these."""
@@ -117,12 +126,19 @@ class Standing:
             return down[0].subject.describe_exit()
         after = f"after {within:g} s"
         if unsettled := self.ledger.unsettled():
-            return f"{after}, not settled: {', '.join(unsettled)}"
+            return f"{after}, not settled: {', '.join(unsettled)}{self._uncommitted()}"
         if self.ledger.unconfirmed:
             return f"{after}, {self.ledger.unconfirmed} publications were not confirmed"
         depth = self.lane.namespace.depth(self.lane.subscriptions())
         shown = "shown" if self.shown(wanted) else "not shown"
         return f"{after}, {depth} messages wait and the sentinel's effect is {shown}"
+
+    def _uncommitted(self) -> str:
+        """Say it where a service on Kafka has committed nothing: then nothing can be settled."""
+        kafka, commits = self.lane.contract.broker.kind == "kafka", {"commit", "end-txn"}
+        if not kafka or any(event.event in commits for event in self.lane.record.since(0)):
+            return ""
+        return "; no offset was committed, which is what settles a record (progress.by)"
 
     # -- what is noted on the way
 

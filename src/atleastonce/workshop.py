@@ -32,6 +32,9 @@ _CALM_TIMES = 10.0
 """A missing effect is awaited ten times the calm latency, and a second at least, unless the contract says."""
 _CANARY_WITHIN = 30.0
 
+_Sent = tuple[tuple[str, str], ...]
+"""Messages by name, each with its body."""
+
 
 class Workshop:
     """Carries out schedules; a context manager that closes its lanes. Thread-safe."""
@@ -43,7 +46,7 @@ class Workshop:
         self._lock = threading.Lock()
         self._lane_numbers = itertools.count(1)
         self._cases = itertools.count(1)
-        self._expected: dict[tuple[str, ...], Expectation] = {}
+        self._expected: dict[_Sent, Expectation] = {}
         self._canary = 0.0
 
     def __enter__(self) -> Self:
@@ -153,11 +156,12 @@ class Workshop:
     # -- clean runs
 
     def _expectation(self, lane: Lane, schedule: Schedule) -> Expectation:
-        key = tuple(sorted(schedule.innocents))
+        sent = _sent(schedule)
         with self._lock:
-            if key not in self._expected:
-                self._expect(lane, msgspec.structs.replace(schedule, actions=publish(*key), traps=()))
-            return self._expected[key]
+            if sent not in self._expected:
+                names = (name for name, _ in sent)
+                self._expect(lane, msgspec.structs.replace(schedule, actions=publish(*names), traps=()))
+            return self._expected[sent]
 
     def _expect(self, lane: Lane, schedule: Schedule) -> History:
         """Make two clean runs of a set of messages, and keep them.
@@ -183,7 +187,7 @@ class Workshop:
         reverse = (*restart, *publish(SENTINEL), *schedule.actions[::-1])
         other = msgspec.structs.replace(schedule, actions=reverse)
         second, _ = run_clean(lane, f"clean-{next(self._cases)}", other, pace, "clean-2")
-        self._expected[tuple(sorted(schedule.innocents))] = Expectation(
+        self._expected[_sent(schedule)] = Expectation(
             first, second, pace, bool(effects.unstable(first, second, self._contract.observe.ignore))
         )
         return history
@@ -205,6 +209,12 @@ class Workshop:
                 )
             self._canary = took
         return self._canary
+
+
+def _sent(schedule: Schedule) -> _Sent:
+    """Return the innocent messages of a schedule: clean runs are expected of those very bodies, not of names."""
+    bodies = {name: message.body for name, message in schedule.messages.items()}
+    return tuple((name, bodies.get(name, "")) for name in sorted(schedule.innocents))
 
 
 def _in_doubt(verdict: Verdict) -> bool:

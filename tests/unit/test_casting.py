@@ -1,5 +1,6 @@
 """The cast of a case: ids of its own going out, names instead of ids coming back."""
 
+import base64
 import itertools
 import json
 from typing import Any
@@ -52,6 +53,14 @@ def test_copy_is_filled_and_carries_its_name() -> None:
         {"h": f"{ids['id']}-2", COPY_HEADER: "lane-1/case-1/m2#1"},
         ids["id"],
     )
+
+
+def test_routing_key_is_filled_as_well() -> None:
+    """It is the key of a message that goes to an exchange."""
+    entry = Input(exchange="orders", routing_key="order.{n}", message=BODY)
+    contract = Contract(broker=BrokerTable(kind="rabbitmq"), input=entry)
+    given = Cast("c", Schedule(messages={"m1": Message(body=BODY)}), contract, itertools.count(7), Names())
+    assert given.next_copy("m1")[1].key == "order.7"
 
 
 def test_duplicate_differs_in_nothing_but_its_name() -> None:
@@ -188,6 +197,17 @@ def test_identity_is_not_content() -> None:
 def test_any_body_can_be_read(body: bytes | None, read: Any) -> None:
     """JSON, text, bytes or nothing: an output is never refused."""
     assert cast().output(Letter("out", body)) == Output(queue="out", body=read)
+
+
+def test_ids_are_replaced_by_names_among_bytes_that_are_no_text() -> None:
+    """Two clean runs of a binary format would differ in nothing but the ids."""
+    given = cast()
+    body = b"\xff\x00" + given.values["m1"]["id"].encode()
+    found = given.output(Letter("out", body))
+    assert (found.message, found.body) == (
+        "m1",
+        {"$base64": base64.b64encode(b"\xff\x00<m1.id>").decode()},
+    )
 
 
 def test_outputs_keep_their_order_and_headers() -> None:

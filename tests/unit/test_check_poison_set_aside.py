@@ -70,6 +70,23 @@ def test_poison_that_is_gone_is_broken() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "faulty",
+    [BOTH._replace(outputs="m1:a m2:b p1:c"), BOTH._replace(values={**BOTH.values, "/r/<p1.id>": "done"})],
+)
+@pytest.mark.parametrize(("own", "outcome"), [(False, "unknown"), (True, "broken")])
+def test_poison_of_ours_that_the_service_takes_for_a_message_is_unknown(
+    faulty: Seen, own: bool, outcome: str
+) -> None:
+    """Any bytes may be a message to a service; what the contract names is poison whatever comes of it."""
+    assert judged(faulty=faulty, own_poison=own).outcome == outcome
+
+
+def test_poison_of_ours_that_is_gone_is_broken() -> None:
+    """Without an effect of its own it was no message to the service either."""
+    assert judged(faulty=BOTH, own_poison=False).outcome == "broken"
+
+
 def test_letter_that_names_no_message_is_broken() -> None:
     """What lies there without body and headers of the poison is not the poison."""
     assert judged(faulty=BOTH._replace(dead="?")).reason == (
@@ -81,7 +98,7 @@ def test_letter_that_names_no_message_is_broken() -> None:
 def test_rewritten_poison_is_broken() -> None:
     """Body and headers are what a person needs to find out what happened."""
     assert judged(faulty=BOTH._replace(dead="p1!body")) == broken(
-        "p1 was set aside, but not as it was sent", "p1 in dead: body changed"
+        "p1 was set aside, but not as it was sent", "p1 in dead: body changed or lost"
     )
 
 
@@ -94,6 +111,13 @@ def test_second_letter_is_broken_where_nothing_crashed() -> None:
     )
     assert judged(again, twice) == KEPT
     assert judged(CALM.replace("published p1#1;", "published p1#1; published p1#2;"), twice) == KEPT
+
+
+@pytest.mark.parametrize(("passed_on", "outcome"), [("", "kept"), ("publish p1#1 >log; ", "broken")])
+def test_poison_in_several_queues_may_be_set_aside_from_each(passed_on: str, outcome: str) -> None:
+    """An exchange puts it into two queues of the service; one that the service passes it on to is none of these."""
+    both = f"deliver p1#1 >in; {passed_on}reject p1#1; deliver p1#1 >log; reject p1#1"
+    assert judged(AROUND.format(both) + "; quiet; canary", ASIDE._replace(dead="p1 p1")).outcome == outcome
 
 
 @pytest.mark.parametrize(("tries", "outcome"), [(4, "kept"), (5, "broken")])
@@ -158,8 +182,13 @@ def test_innocents_without_effect_are_broken() -> None:
 
 @pytest.mark.parametrize(
     "happened",
-    ["published m1#1; deliver m1#1; ack m1#1; quiet", "published p1#1; quiet", "asked p1#1 =400; quiet"],
-    ids=["no poison", "not delivered", "refused by HTTP"],
+    [
+        "published m1#1; deliver m1#1; ack m1#1; quiet",
+        "published m1#1; deliver m1#1 >in; ack m1#1; deliver m1#1 >log; ack m1#1; quiet",
+        "published p1#1; quiet",
+        "asked p1#1 =400; quiet",
+    ],
+    ids=["no poison", "one message in two queues", "not delivered", "refused by HTTP"],
 )
 def test_no_occasion(happened: str) -> None:
     """A poison that never reached the service, or none at all, proves nothing."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from atleastonce.checks import recovers
@@ -74,6 +75,24 @@ def test_service_that_does_not_get_back_to_work_is_broken(end: str, why: str) ->
         evidence=(why,),
         blamed=("m2",),
     )
+
+
+@pytest.mark.parametrize(
+    ("again", "faulty", "outcome"),
+    [
+        ("", BOTH, "unknown"),
+        ("fetch m1#1; ", BOTH, "broken"),
+        ("", seen({"/r/<m2.id>": 1}, "sentinel:s"), "broken"),
+    ],
+    ids=["done with", "not done with", "lost"],
+)
+def test_record_done_with_need_not_be_committed(again: str, faulty: Seen, outcome: str) -> None:
+    """A service on Kafka whose offsets lie beside its state does not fetch it again, and has recovered."""
+    killed = f"published m1#1; fetch m1#1; sprung: kill before ack(m1); kill *shop; start *shop; {again}"
+    behind = "published m2#1; fetch m2#1; response m2#1; canary; quiet! after 60 s, not settled: m1#1"
+    given = history(killed + behind, BOTH, faulty, traps=(KILL,))
+    on_kafka = msgspec.structs.replace(given, header=msgspec.structs.replace(given.header, broker="kafka"))
+    assert recovers.check(on_kafka).outcome == outcome
 
 
 def test_message_under_way_is_not_charged_here() -> None:

@@ -8,6 +8,7 @@ import pytest
 from atleastonce.contract import BrokerKind, BrokerTable, Contract, Input, Poison, Service
 from atleastonce.exploration import EXPLORERS
 from atleastonce.exploration.crash_points import crash_points, crashes
+from atleastonce.exploration.crowd import crowd
 from atleastonce.exploration.duplicates import duplicates
 from atleastonce.exploration.order import order
 from atleastonce.exploration.outages import backlog, outages
@@ -235,6 +236,16 @@ def test_backlog_waits_while_the_service_is_down(expires: int | None, waits: lis
     old, fresh = ([f"publish m{n}" for n in numbers] for numbers in (range(1, 25), range(25, 49)))
     assert [each.describe() for each in found.actions] == ["stop shop", *old, *waits, "start shop", *fresh]
     assert [message.id for message in found.messages.values()] == [f"o{n}" for n in range(1, 49)]
+
+
+@pytest.mark.parametrize(("count", "bodies"), [(2, "ab"), (3, "aba"), (7, "abaabaa")])
+def test_crowd_begins_with_the_messages_of_the_calm_run(count: int, bodies: str) -> None:
+    """The message of a name has one body in every schedule of a run; more are of the kinds there are, in turn."""
+    given = Schedule(messages={f"m{n}": Message(body=kind) for n, kind in enumerate("aba", start=1)})
+    found = crowd(given, count)
+    assert {name: message.body for name, message in found.items()} == {
+        f"m{n}": body for n, body in enumerate(bodies, start=1)
+    }
 
 
 @pytest.mark.parametrize("name", EXPLORERS)

@@ -93,6 +93,26 @@ def test_copy_that_went_to_an_exchange_is_owed_when_it_comes_again() -> None:
     assert ledger(f"{passed_on}; deliver m1#1; ack m1#1").unsettled() == ()
 
 
+@pytest.mark.parametrize(
+    ("more", "doubtful"),
+    [
+        ("", ("m1#1",)),
+        ("closed @2; ", ()),
+        ("fetch m1#1 @3; ", ()),
+        ("committed m1#1; ", ()),
+    ],
+    ids=["its link died", "another link died", "fetched again", "the broker has it"],
+)
+def test_commit_whose_answer_was_lost_is_doubtful(more: str, doubtful: tuple[str, ...]) -> None:
+    """It may have been done: then the record never comes again, and nothing else would settle it."""
+    closed = "" if "@2" in more else "closed @1; "
+    happened = f"published m1#1; fetch m1#1 @1; commit m1#1 @1; {closed}{more}"
+    found = ledger(happened)
+    assert found.doubtful == doubtful
+    assert found.unsettled() == (() if "committed" in more else ("m1#1",))
+    assert ledger(f"published m1#1; fetch m1#1; commit m1#1; response m1#1; {closed}").doubtful == ()
+
+
 def test_delivery_in_hand_blocks_even_if_it_is_not_ours() -> None:
     """A message that the subject holds unacknowledged is work under way, whoever sent it."""
     assert ledger("deliver").unsettled() == ("a message that is not ours",)
@@ -121,6 +141,15 @@ def test_deliveries_are_counted_by_message() -> None:
     """A duplicate is a second copy of the same message, a redelivery the same copy again."""
     found = ledger("deliver m1#1; deliver m1#2; fetch m1#2; deliver m10#1; deliver")
     assert [found.deliveries(message) for message in ("m1", "m10", "m2")] == [3, 1, 0]
+
+
+def test_copy_in_several_queues_is_delivered_once_from_each() -> None:
+    """An exchange that puts it into two queues of a service is no duplicate; one that comes again from either is."""
+    texts = (
+        "deliver m1#1 >in; deliver m1#1 >log",
+        "deliver m1#1 >in; deliver m1#1 >log; deliver m1#1 >log again",
+    )
+    assert [ledger(text).deliveries("m1") for text in texts] == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,21 @@ def test_every_service_must_expect_bytes_and_what_breaks_off() -> None:
 
 
 @pytest.mark.parametrize(
+    ("message", "cut"),
+    [
+        ('{"n": {n}}', True),
+        ('["{id}"]', True),
+        ("{id};burger;1", False),
+        ("{id}", False),
+        ("[a] note", False),
+    ],
+)
+def test_only_json_breaks_off(message: str, cut: bool) -> None:
+    """Half of a line of text may well be another message, a line that begins with a placeholder among them."""
+    assert ("truncated" in [kind.name for kind in poisons.kinds(contract(message=message))]) == cut
+
+
+@pytest.mark.parametrize(
     ("poison", "body"),
     [
         (Poison(name="p"), b""),

@@ -79,7 +79,7 @@ def test_a_row_has_exactly_the_documented_keys() -> None:
 def test_every_outcome_has_its_reason() -> None:
     """Unknown is not kept: its reasons are told, the commonest first."""
     assert [reason(each) for each in (Tally(), Tally(kept=1), Tally(kept=3, broken=2))] == [
-        f"{NO_OCCASION}; if the clean runs saw no effect, observe more, or raise observe.settles",
+        f"{NO_OCCASION}; leave out --explore and --budget, or observe more, or raise observe.settles",
         "kept on 1 schedule that gave an occasion",
         "broken on 2 of 5 schedules that gave an occasion",
     ]

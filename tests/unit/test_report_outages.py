@@ -122,7 +122,7 @@ def test_what_was_set_aside_is_told_at_the_end() -> None:
         "4 reject m1 not to come again ◄ no poison, but set aside",
         "5 ack p1 (poison)",
         "6 set aside m1 in dlq, as it was sent ◄ no poison",
-        "7 set aside p1 (poison) in dlq, 2 times, changed: body ◄ not as it was sent",
+        "7 set aside p1 (poison) in dlq, 2 times, changed or lost: body ◄ not as it was sent",
         "8 set aside a message that tells no name in dlq",
         "it is broken",
     ]

@@ -54,8 +54,12 @@ def _judged(case: Case) -> Verdict:
 
 
 def _delivered(case: Case) -> Counter[str | None]:
-    """Return how often each message was handed to a service; requests to one do not count."""
-    return Counter(event.message for event in case.history.named(*HANDED_OVER))
+    """Return how often each message was handed to a service out of the same queue; requests do not count."""
+    handed = Counter((event.message, event.queue) for event in case.history.named(*HANDED_OVER))
+    most: Counter[str | None] = Counter()
+    for (message, _), times in handed.items():
+        most[message] = max(most[message], times)
+    return most
 
 
 # -- accusations, in the order in which they are made
@@ -104,7 +108,7 @@ def _not_as_sent(case: Case) -> Verdict | None:
     bad = [each for each in _letters_seen(case) if each.message in poisons and each.changed]
     if not bad:
         return None
-    said = tuple(f"{each.message} in {each.queue}: {', '.join(each.changed)} changed" for each in bad)
+    said = tuple(f"{each.message} in {each.queue}: {', '.join(each.changed)} changed or lost" for each in bad)
     guilty = ours(each.message for each in bad)
     return _broken(f"{listed(guilty)} was set aside, but not as it was sent", said, guilty, surplus=True)
 
@@ -115,10 +119,12 @@ def _too_often(case: Case) -> Verdict | None:
         return None
     letters = Counter(each.message for each in _letters_seen(case))
     copies = Counter(event.message for event in case.history.named("published") if event.ok)
-    more = [poison for poison in case.poisons if letters[poison] > copies[poison]]
+    twice = (poison for poison in case.poisons if letters[poison] > copies[poison])
+    most = {poison: copies[poison] * _queues(case, poison) for poison in twice}
+    more = [poison for poison in most if letters[poison] > most[poison]]
     if not more:
         return None
-    said = tuple(f"{letters[p]} dead letters of {p}, {copies[p]} expected" for p in more)
+    said = tuple(f"{letters[p]} dead letters of {p}, {most[p]} expected" for p in more)
     return _broken(
         f"{listed(more)} was set aside more than once though nothing crashed", said, more, surplus=True
     )
@@ -136,7 +142,13 @@ def _not_there(case: Case) -> Verdict | None:
     """Accuse of a confirmed poison that is not in the dead-letter queue."""
     case.became_quiet()
     letters = {each.message for each in _letters(case)}
-    lost = [poison for poison in case.poisons if poison in case.confirmed and poison not in letters]
+    gone = [poison for poison in case.poisons if poison in case.confirmed and poison not in letters]
+    lost = [poison for poison in gone if not _welcome(case, poison)]
+    if not lost and gone:
+        raise Unjudgeable(
+            f"{listed(gone)} had an effect, as any message has, so it may be none that the service cannot handle; "
+            "name those in [[poison]]"
+        )
     if not lost:
         return None
     case.witnessed(f"not in the dead-letter queue: {listed(lost)}")
@@ -174,6 +186,13 @@ def _most_deliveries(case: Case) -> int:
     return (attempts + 1) * max(1, copies) + len(case.history.named(*_INTERRUPTS))
 
 
+def _queues(case: Case, poison: str) -> int:
+    """Return into how many queues an exchange put a message; those that a service passed it on to are none."""
+    passed_on = {event.queue for event in case.history.named("publish") if event.message == poison}
+    handed = {event.queue for event in case.history.named(*HANDED_OVER) if event.message == poison}
+    return max(1, len(handed - passed_on))
+
+
 def _tries(case: Case) -> Counter[tuple[str, str]]:
     """Return how often each copy was handed to each service."""
     return Counter((e.service, e.copy) for e in case.history.named(*HANDED_OVER) if e.copy)
@@ -196,6 +215,17 @@ def _poison_only(case: Case) -> bool:
     """Tell whether the schedule holds no other fault: duplicates aside, only messages are published."""
     schedule = case.history.header.schedule
     return not schedule.traps and schedule.verbs <= {"publish", "wait"}
+
+
+def _welcome(case: Case, poison: str) -> bool:
+    """Tell whether a poison of our own making, not of the contract's, had an effect that bears its name."""
+    if case.history.header.declared.get("own_poison", True):
+        return False
+    run = case.observed("faulty")
+    shown = (
+        address for address, value in run.values.items() if value is not None and f"<{poison}." in address
+    )
+    return any(each.message == poison for each in run.outputs) or any(shown)
 
 
 def _letters(case: Case) -> tuple[Output, ...]:

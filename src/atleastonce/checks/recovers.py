@@ -39,6 +39,7 @@ def _judged(case: Case) -> Verdict:
     within = case.option(PROMISE, "within")
     deadline = f"within {within:g} s" if within else "in time"
     if case.unquiet is not None:
+        _all_done(case, index)
         case.witnessed(case.unquiet)
         waiting = {copy.partition("#")[0] for copy in case.ledger.unsettled()}
         return _broken(
@@ -54,6 +55,23 @@ def _judged(case: Case) -> Verdict:
         return case.lacking(PROMISE, short, reason)
     reason = f"published after {fault}, {listed(later)} took effect {deadline}"
     return Verdict(promise=PROMISE, outcome="kept", reason=reason)
+
+
+def _all_done(case: Case, index: int) -> None:
+    """Raise Unjudgeable where all that keeps it from being quiet is offsets of records that were done with.
+
+    A service whose offsets lie beside its state does not fetch again what it has done, so that nothing commits the
+    offset before the next record of that partition is there. Such a service has recovered.
+    """
+    waiting = {*case.ledger.unsettled()}
+    again = {event.copy for event in case.history.events[index:] if is_delivered(event)}
+    if case.history.header.broker != "kafka" or not waiting or waiting & again:
+        return
+    if not any(each.kind == "deficit" for each in case.differences):
+        done = listed(dict.fromkeys(copy.partition("#")[0] for copy in sorted(waiting)))
+        raise Unjudgeable(
+            f"all took effect, and {done} was not fetched again, but its offset was not committed"
+        )
 
 
 def _broken(reason: str, said: tuple[str, ...], guilty: tuple[str, ...]) -> Verdict:

@@ -4,6 +4,6 @@ from atleastonce.schedule import Message, Schedule
 
 
 def crowd(given: Schedule, count: int) -> dict[str, Message]:
-    """Return the messages ``m1`` … of a schedule, taking the kinds of the given one in turn."""
+    """Return the messages ``m1`` … of a schedule: those of the given one, and its kinds in turn from there on."""
     bodies = [message.body for message in given.messages.values()]
-    return {f"m{n}": Message(id=f"o{n}", body=bodies[n % len(bodies)]) for n in range(1, count + 1)}
+    return {f"m{n + 1}": Message(id=f"o{n + 1}", body=bodies[n % len(bodies)]) for n in range(count)}

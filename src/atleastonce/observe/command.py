@@ -42,7 +42,10 @@ class CommandObserver:
             raise ObservationError(f"`{command}` could not be run: {exc}") from exc
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip()[-_SHOWN:]
-            raise ObservationError(f"`{command}` ended with {done.returncode}: {said or 'it said nothing'}")
+            raise ObservationError(
+                f"`{command}` ended with {done.returncode}: {said or 'it said nothing'}; where there is nothing to "
+                "see it has to end with 0 as well, and print nothing, as `sh -c 'cat FILE 2>/dev/null; true'` does"
+            )
         text = done.stdout.decode("utf-8", "replace").strip()
         try:
             return json.loads(text)

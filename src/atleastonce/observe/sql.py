@@ -47,7 +47,9 @@ class SqlObserver:
         """Raise where the file of an SQLite database is not there: to open it would make an empty one."""
         url = self._engine.url
         if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
-            raise ObservationError(f"there is no database {url.database}")
+            raise ObservationError(
+                f"there is no database {url.database}; the service has to make it, and its tables, before it is ready"
+            )
 
     @contextlib.contextmanager
     def _translated(self, query: str) -> Iterator[None]:

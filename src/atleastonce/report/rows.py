@@ -99,7 +99,7 @@ def reason(tally: Tally, left_out: str = "") -> str:
     if not occasions and left_out:
         return f"{NO_OCCASION}; {left_out}"
     if not occasions:
-        return f"{NO_OCCASION}; if the clean runs saw no effect, observe more, or raise observe.settles"
+        return f"{NO_OCCASION}; leave out --explore and --budget, or observe more, or raise observe.settles"
     if tally.outcome == "broken":
         return f"broken on {tally.broken} of {counted(occasions, 'schedule')} that gave an occasion"
     if not tally.unknown:

@@ -4,6 +4,7 @@ What belongs together is one step (a publication and its confirm, a kill and its
 ours comes before its delivery even where its confirm came later. What the runner did is told in `conduct`.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -92,7 +93,7 @@ class _Teller:
         self._marks = Marks(history, verdict)
         self._conduct = Conduct(history)
         self._several = len(services(history)) > 1
-        self._delivered: set[tuple[int, str | None]] = set()
+        self._delivered: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
         self._answered: set[int] = set()
         self._by_http = {event.copy for event in history.events if event.event == "asked"}
 
@@ -143,7 +144,9 @@ class _Teller:
                 letters.setdefault((letter.message, letter.queue, letter.changed), []).append(letter)
         for (message, queue, changed), same in letters.items():
             what = named(message, self._schedule) if message else "a message that tells no name"
-            state = f"changed: {', '.join(changed)}" if changed else "as it was sent" if message else ""
+            state = (
+                f"changed or lost: {', '.join(changed)}" if changed else "as it was sent" if message else ""
+            )
             times = f"{len(same)} times" if len(same) > 1 else ""
             remark = ", ".join(filter(None, (f"in {queue_name(queue)}", times, state)))
             mark = self._marks.of_dead_letter(same[0], len(same))
@@ -182,11 +185,13 @@ class _Teller:
         return next((e for e in arrivals if e.copy == event.copy), event)
 
     def _delivery(self, event: Event) -> Step:
-        taken = (_place_of(event.service, self._history.header.services), event.copy)
+        at = _place_of(event.service, self._history.header.services)
         # What carries no copy of ours, such as an output that a chain passes on, may be another one each time.
-        again = event.redelivered or (event.copy is not None and taken in self._delivered)
-        self._delivered.add(taken)
-        remark = "redelivered" if again else "first delivery"
+        queues = self._delivered[at, event.copy] if event.copy else set()
+        remark = "redelivered" if event.redelivered or event.queue in queues else "first delivery"
+        if queues - {event.queue}:
+            remark += f" out of {event.queue}"
+        queues.add(event.queue)
         if copy_number(event) > 1:
             remark += f" of copy {copy_number(event)}"
         mark = self._marks.of_delivery(event)

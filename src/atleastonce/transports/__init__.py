@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, Self
 
 
 class Envelope(NamedTuple):
-    """One copy of a message, ready to send."""
+    """One copy of a message, ready to send; `key` is that of a record on Kafka, the routing key on RabbitMQ."""
 
     body: bytes | None
     properties: Mapping[str, str] = {}

@@ -94,7 +94,7 @@ class RabbitmqNamespace:
             try:
                 self._channel().basic_publish(
                     entry.exchange,
-                    entry.routing_key or entry.queue,
+                    envelope.key or entry.queue,
                     envelope.body or b"",
                     properties,
                     mandatory=True,
