@@ -1,5 +1,7 @@
 """Each mutant is broken by its primary promise, and its counterexample can be replayed."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -19,6 +21,8 @@ SLICE = ("ack-first", "no-dedupe", "poison-dropped", "unroutable-ok", "healthy-z
 """One for each promise, and no more: the whole zoo is `atleastonce selftest`, and the thorough run."""
 SHORTENED = ("no-dedupe", "ack-first")
 """Those of which every step is left out in turn; in the thorough run, all of them."""
+LONG = ("ttl-eats-backlog", "lifo-drain")
+"""Of these dozens of messages wait, which takes longer to shrink one by one than a run is given."""
 ON_KAFKA = ("auto-commit-early", "kafka-no-dedupe", "poison-blocks-partition")
 """The same on Kafka, where outages take longer: what loses, doubles, and does not get over poison."""
 
@@ -38,9 +42,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def shorter(pytestconfig, atleastonce_lifetime, no_stop, mutant):
-    """Give a function that carries out a schedule without each of its steps, and returns what is broken then."""
-    if mutant not in SHORTENED and not pytestconfig.getoption("--thorough"):
-        return lambda *_: []
+    """Give a function that carries out a schedule without each of its steps, and returns what is broken then.
+
+    None where that is not asked of this mutant.
+    """
+    if mutant in LONG or (mutant not in SHORTENED and not pytestconfig.getoption("--thorough")):
+        return None
 
     def breaks(subject, schedule, promise):
         with (
@@ -60,7 +67,8 @@ def test_a_mutant_is_broken_by_its_promise(subject, mutant, replays, shorter, tm
         tmp_path, wrong.contract, mutant, wrong.module, wrong.instances, wrong.reset
     )
     # confirmed by the replays below
-    plan = Plan(messages=2, explore=wrong.explore, until=wrong.promise, confirm=1, shrink_budget=60)
+    plan = Plan(messages=2, explore=wrong.explore, until=wrong.promise, confirm=1)
+    plan = replace(plan, shrink_budget=180 if shorter else 20)
     found = subject(contract).verify(plan, histories=tmp_path / "histories").findings
     assert found.tallies[wrong.promise].outcome == "broken", found.tallies
     saved = [each for path in sorted(tmp_path.glob("histories/*")) for each in read(path)]
@@ -73,7 +81,8 @@ def test_a_mutant_is_broken_by_its_promise(subject, mutant, replays, shorter, tm
     assert example is not None
     assert [*lines(example.judged.history)] in [[*lines(history)] for _, history in saved]
     schedule = example.judged.history.header.schedule
-    assert shorter(subject(contract), schedule, wrong.promise) == []
+    if shorter:
+        assert shorter(subject(contract), schedule, wrong.promise) == []
     replayed = subject(contract).replay(schedule, times=replays)
     seen = [each.verdicts[wrong.promise].outcome for each in replayed]
     assert seen.count("broken") >= (0.8 if wrong.race else 1.0) * replays, seen
