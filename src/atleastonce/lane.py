@@ -1,6 +1,7 @@
 """A lane: a namespace on the broker, and the services of the contract in it, each behind a relay of its own."""
 
 import itertools
+import secrets
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -46,7 +47,7 @@ class Lane:
         self.spoiled = False
         self.parts: tuple[Part, ...] = ()
         # Numbers that nothing else is likely to be, so that they can be told wherever they turn up.
-        self._numbers = itertools.count(1_500_000_001)
+        self._numbers = itertools.count(1_000_000_001 + secrets.randbelow(1_000_000_000))
         self._observer = HttpObserver()
         self.expires: dict[str, int] = {}
         self._consumed: set[tuple[str, str]] = set()

@@ -126,7 +126,7 @@ class Standing:
             return down[0].subject.describe_exit()
         after = f"after {within:g} s"
         if unsettled := self.ledger.unsettled():
-            return f"{after}, not settled: {', '.join(unsettled)}{self._uncommitted()}"
+            return f"{after}, not settled: {', '.join(unsettled)}{self._uncommitted()}{self._refused()}"
         if self.ledger.unconfirmed:
             return f"{after}, {self.ledger.unconfirmed} publications were not confirmed"
         depth = self.lane.namespace.depth(self.lane.subscriptions())
@@ -139,6 +139,16 @@ class Standing:
         if not kafka or any(event.event in commits for event in self.lane.record.since(0)):
             return ""
         return "; no offset was committed, which is what settles a record (progress.by)"
+
+    def _refused(self) -> str:
+        """Say it where the broker closed a channel of the subject, for what it had done."""
+        events = self.lane.record.since(0)
+        said = [
+            event.note
+            for event in events
+            if event.event == "closed" and event.side == "broker" and event.note
+        ]
+        return f"; the broker closed a channel: {said[-1]}" if said else ""
 
     # -- what is noted on the way
 

@@ -24,6 +24,14 @@ def test_all_effects_there_is_kept() -> None:
     )
 
 
+def test_sentinel_that_came_twice_lacks_nothing() -> None:
+    """Another effect of it is the business of effects-once, like that of a message of the schedule."""
+    clean, twice = (BOTH._replace(values={**BOTH.values, "/seen": {"times": n}}) for n in ("x", "xx"))
+    again = "deliver sentinel#1; deliver sentinel#1 again; ack sentinel#1; quiet; canary"
+    outcomes = [judged(CALM.replace("quiet", end), twice, clean).outcome for end in (again, "quiet; canary")]
+    assert outcomes == ["kept", "broken"]
+
+
 def test_missing_effect_is_broken() -> None:
     """Whatever a clean run showed and this one does not is evidence, and blamed where it names a message."""
     assert judged(WAITED, LOST) == Verdict(

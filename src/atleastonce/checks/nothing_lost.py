@@ -7,6 +7,7 @@ waited for it and the canary kept its time meanwhile; otherwise it is unknown. L
 from atleastonce.checks.case import Case, Unjudgeable, evidence, judged
 from atleastonce.effects import Difference
 from atleastonce.history import History
+from atleastonce.schedule import SENTINEL
 from atleastonce.verdict import Verdict
 
 PROMISE = "nothing-lost"
@@ -65,7 +66,8 @@ def _missing(case: Case) -> tuple[Difference, ...]:
 
 def _lacks(case: Case, difference: Difference) -> bool:
     if difference.kind == "differs":
-        return not case.repeated and (difference.message in case.innocent or not case.poisons)
+        again = case.repeated or case.ledger.deliveries(SENTINEL) > 1
+        return not again and (difference.message in case.innocent or not case.poisons)
     return difference.kind == "deficit"
 
 
