@@ -14,7 +14,7 @@ from typing import NamedTuple
 from atleastonce.actions import Actor
 from atleastonce.errors import AtLeastOnceError, Cancelled, ServiceError
 from atleastonce.expectation import Pace
-from atleastonce.history import Event, History
+from atleastonce.history import Event, History, Observation
 from atleastonce.lane import Lane
 from atleastonce.layout import Site
 from atleastonce.progress import Still
@@ -82,7 +82,13 @@ class _Replay:
         else:
             if self._differ(way, len(self._published), whole=True) and narrow:
                 self._narrow(way)
-        return History(header=header(self._site, self._schedule, {}), events=self._record.events())
+        # An empty one, since a saved history that ends without any was cut short.
+        last = Observation(observed="faulty", at=self._record.clock())
+        return History(
+            header=header(self._site, self._schedule, {"promised": {"replays-identically": {}}}),
+            events=self._record.events(),
+            observations=(last,),
+        )
 
     def _note(self, event: str, *, ok: bool = True, note: str = "", of: str = "", size: int = 0) -> None:
         self._record.add(Event(event=event, t=self._record.clock(), ok=ok, note=note, of=of, size=size))
