@@ -2,8 +2,9 @@
 
 ``published m1#1; deliver m1#1; ack m1#1; quiet`` is a whole history. The first word is the event; then
 come, in any order: a copy (``m1#1``) or a message (``m1``), ``@2`` for the link (``@2/5``: its channel),
-``>retry`` for a queue, ``*shop`` for a service, ``^depot`` for the one that it asks over HTTP, ``=8`` for a size
-or status, ``+0.5`` for the seconds since the event before, ``again`` for redelivered, ``auto`` for what
+``>retry`` for a queue, ``*shop`` for a service, ``^depot`` for the one that it asks over HTTP, ``~first`` for
+what an event is one of, ``=8`` for a size or status, ``+0.5`` for the seconds since the event before,
+``again`` for redelivered, ``auto`` for what
 settles itself. ``requeue`` is a nack that gives back.
 ``quiet! why`` did not succeed; what stands after ``!`` or ``:`` is the note. Each delivery and publication has a
 tag of its own. Messages whose name begins with ``p`` are poison.
@@ -26,8 +27,8 @@ _SIDES = {
     "response": "broker",
 }
 _SUBJECTS = {"ack", "nack", "reject", "publish", "produce", "commit", "consume", "request"}
-_SETTLES = {"ack", "nack", "reject", "response"}
-_WORDS = re.compile(r"(?P<words>[^!:]*)(?P<mark>[!:]?)(?P<note>.*)")
+_SETTLES = {"ack", "nack", "reject", "response", "seen"}
+_WORDS = re.compile(r"(?P<words>[^!:]*)(?P<mark>[!:]?)(?P<note>.*)", re.DOTALL)
 
 
 class Seen(NamedTuple):
@@ -156,6 +157,7 @@ _FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     ">": ("queue", str),
     "*": ("service", str),
     "^": ("to", str),
+    "~": ("of", str),
     "=": ("size", int),
     "+": ("later", float),
 }

@@ -45,6 +45,8 @@ class Ground(Protocol):
     names: Names
     traps: Traps
     record: Record
+    twist: Mapping[str, str]
+    """What is another value in the environment of its services than the contract says."""
     write_points: WritePoints
 
     def recorded(self, event: Event) -> None:
@@ -92,7 +94,7 @@ class Assembly:
         subject = ProcessSubject(
             name,
             templates.fill(service.command, told),
-            {**lane.site.environment(own_environment()), **filled},
+            {**lane.site.environment(own_environment()), **filled, **lane.twist},
             directory / f"{name}.log",
             lane.site.contract.path.resolve().parent,
         )

@@ -66,6 +66,9 @@ def problems(contract: Contract) -> Iterator[str]:
             yield f'observe.ignore: found {shown(path)}, expected a path like "$.updated_at"'
     if contract.observe.sql and not contract.observe.url:
         yield "observe.url: found none, expected the database to query, such as sqlite:///{data_dir}/shop.db"
+    yield from _replay(contract)
+    if contract.progress.by == "observe" and not _observed(contract):
+        yield 'progress.by: found "observe" and nothing observed, expected observe.http, observe.command or observe.sql'
     if not contract.promised:
         yield f"promises: found none, expected at least one of {', '.join(PROMISES)}"
     for key, text, known in _texts(contract):
@@ -105,6 +108,25 @@ def _input(contract: Contract) -> Iterator[str]:
     for name in entry.properties:
         if contract.broker.kind == "rabbitmq" and name not in PROPERTIES:
             yield f"input.properties.{name}: there is no such text property{near(name, PROPERTIES)}"
+
+
+def _replay(contract: Contract) -> Iterator[str]:
+    replay = contract.replay
+    if replay is not None and bool(replay.report) == bool(replay.command):
+        found = "one beside a command" if replay.report else "none"
+        yield f"replay.report: found {found}, expected the address of the report (or replay.command, which prints it)"
+    if "replays-identically" not in contract.promised:
+        return
+    if contract.broker.kind != "kafka":
+        found = f'found with broker.kind "{contract.broker.kind}"'
+        yield f"promises.replays-identically: {found}, expected Kafka, whose log can be read again"
+    elif replay is None:
+        yield "replay: found none, expected the report that is promised to be the same (replays-identically)"
+
+
+def _observed(contract: Contract) -> bool:
+    observe = contract.observe
+    return bool(observe.http or observe.command or observe.sql)
 
 
 def _output_id(contract: Contract) -> Iterator[str]:
@@ -195,6 +217,9 @@ def _texts(contract: Contract) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     yield ("observe.command", observe.command, runtime + MESSAGE)
     yield ("observe.url", observe.url, runtime)
     yield from (("observe.sql", query, runtime + MESSAGE) for query in observe.sql)
+    if contract.replay is not None:
+        yield ("replay.report", contract.replay.report, runtime)
+        yield ("replay.command", contract.replay.command, runtime)
 
 
 def _named_services(contract: Contract) -> Iterator[tuple[str, Service]]:

@@ -70,13 +70,14 @@ def latency(history: History) -> float:
     """Return the longest time in which a message of ours waited and none was settled, in seconds.
 
     A message behind many others waits for these, too: that says how many they are, not how slow the service is.
+    One that was settled by observation waited for our own patience most of the time.
     """
     published: dict[str, float] = {}
     longest = last = 0.0
     for event in history.events:
         if event.event == "published" and event.copy:
             published[event.copy] = event.t
-        elif event.settles and event.copy in published:
+        elif event.settles and event.event != "seen" and event.copy in published:
             longest = max(longest, event.t - max(last, published[event.copy]))
             last = event.t
     return longest

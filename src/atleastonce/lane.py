@@ -3,9 +3,10 @@
 import itertools
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Self
 
 from atleastonce import templates
@@ -14,6 +15,7 @@ from atleastonce.casting import Cast
 from atleastonce.errors import ContractError, ObservationError
 from atleastonce.history import Event, Moment, Observation, Output
 from atleastonce.layout import Site
+from atleastonce.observe.command import CommandObserver
 from atleastonce.observe.http import HttpObserver
 from atleastonce.part import Part
 from atleastonce.recording import Record
@@ -28,6 +30,7 @@ from atleastonce.transports.http import NO_ANSWER, HttpEntry, accepted, method_a
 from atleastonce.write_points import WritePoints
 
 _TRIES = ("request", "unreached")
+_PLAIN: Mapping[str, str] = MappingProxyType({})
 _SAME = 3
 """How often a decided answer is seen before it is taken for one."""
 _OPEN = (NO_ANSWER, 408, 425, 429, 503)
@@ -35,11 +38,26 @@ _OPEN = (NO_ANSWER, 408, 425, 429, 503)
 
 
 class Lane:
-    """The services behind their relays, between `open` and `close`. Used by one thread; its loop is one more."""
+    """The services behind their relays, between `open` and `close`. Used by one thread; its loop is one more.
 
-    def __init__(self, site: Site, name: str) -> None:
+    `on` is the namespace of another lane, whose log this one reads again; `ids` are what the ids of messages are
+    made from: lanes with the same send the same. `twist` is more environment for the services.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        name: str,
+        *,
+        on: Namespace | None = None,
+        ids: str = "",
+        twist: Mapping[str, str] = _PLAIN,
+    ) -> None:
         self.site = site
         self.name = name
+        self.twist = twist
+        self._on = on
+        self._ids = ids or name
         self.contract = site.contract.contract
         self.record = Record()
         self.names = Names()
@@ -61,7 +79,8 @@ class Lane:
         """Make the namespace, start relays and services, and wait until they are ready; raise AtLeastOnceError."""
         with ExitStack() as stack:
             stack.callback(self._observer.close)
-            self.namespace = stack.enter_context(self.site.namespace(self.name))
+            own = self._on.again(f"{self._on.name}-again") if self._on else self.site.namespace(self.name)
+            self.namespace = stack.enter_context(own)
             self.loop = stack.enter_context(Loop(f"relays of {self.name}"))
             self.write_points = WritePoints(self.loop, self.traps, self.record, self.site.environment({}))
             stack.callback(self.write_points.end)
@@ -89,7 +108,7 @@ class Lane:
 
     def begin(self, case: str, schedule: Schedule) -> None:
         """Give the messages of a schedule their ids, and start an empty record."""
-        self.cast = Cast(f"{self.name}/{case}", schedule, self.contract, self._numbers, self.names)
+        self.cast = Cast(f"{self._ids}/{case}", schedule, self.contract, self._numbers, self.names)
         stale = [*self.outputs(), *self.namespace.dead_letters()]
         self.record.begin()
         for letter in stale:
@@ -194,7 +213,31 @@ class Lane:
             dead_letters=tuple(dead),
         )
 
+    def report(self) -> str:
+        """Return what the first service reports of the log, as it is but for names; raise ObservationError.
+
+        What we gave it in this lane alone (its group, its folder), and ids of ours, are no part of a report.
+        """
+        part, replay = self.parts[0], self.contract.replay
+        assert replay is not None  # noqa: S101 - a contract that promises to replay names a report
+        if replay.report:
+            text = self._observer.text(templates.fill(replay.report, part.runtime))
+        else:
+            folder = self.site.contract.path.resolve().parent
+            text = CommandObserver(folder, part.subject.environment).text(
+                templates.fill(replay.command, part.runtime)
+            )
+        for name in ("group", "data_dir"):
+            text = text.replace(part.runtime.get(name, ""), f"<{name}>") if part.runtime.get(name) else text
+        return str(self.cast.anonymous(text))
+
     # -- the services
+
+    @property
+    def input_topic(self) -> str:
+        """What the topic that we publish to is called on the broker."""
+        topic = self.contract.input.topic
+        return self.parts[0].runtime.get(f"topic:{topic}", topic)
 
     @property
     def label(self) -> str:

@@ -105,6 +105,8 @@ class Ledger:
                 self._settle(event)
                 if event.copy and event.event != "response" and not event.settles:
                     self._adrift.add(event.copy)
+            case "seen":
+                self._settle(event)
             case "publish" | "produce" if event.side == "subject":
                 self._owe(event, 1)
                 if event.tag:

@@ -77,7 +77,10 @@ class Prover:
         )
 
     def _shrunk(self, promise: str, start: Judged) -> Judged:
-        """Return the shortest failure found within the budget."""
+        """Return the shortest failure found within the budget; the first event of a replay is found before that."""
+        schedule = start.history.header.schedule
+        if schedule.replays and (closely := self._workshop.carry_out_closely(schedule)).broke(promise):
+            start = closely
         deadline = time.monotonic() + self._shrink_budget
         shortest = start
 
@@ -90,7 +93,7 @@ class Prover:
                 shortest = one
             return one.broke(promise)
 
-        shrink(start.history.header.schedule, start.verdicts[promise].blamed, breaks)
+        shrink(schedule, start.verdicts[promise].blamed, breaks)
         return shortest
 
 

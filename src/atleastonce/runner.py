@@ -18,6 +18,7 @@ from atleastonce.errors import ContractError, ServiceError, TransportError
 from atleastonce.expectation import Expectation, Pace, Patience
 from atleastonce.history import Event, Header, History, Moment, Observation
 from atleastonce.lane import Lane
+from atleastonce.layout import Site
 from atleastonce.promises import Within
 from atleastonce.schedule import SENTINEL, Schedule
 from atleastonce.standing import Looped, Standing
@@ -80,7 +81,7 @@ class _Case:
         self._schedule = schedule
         self._pace = pace
         self._expected = expected
-        self._standing = Standing(lane, schedule)
+        self._standing = Standing(lane, schedule, pace.settles)
         self._actor = Actor(lane, schedule, pace, self._standing)
         self._draining = any(action.verb == "stop" for action in schedule.actions)
 
@@ -245,22 +246,10 @@ class _Case:
     # -- the rest
 
     def _history(self, events: tuple[Event, ...], observations: list[Observation]) -> History:
-        lane = self._lane
         clean = (self._expected.first, self._expected.second) if self._expected else ()
         before, rest = observations[:1], observations[1:]
         return History(
-            header=Header(
-                contract=lane.site.contract.sha256,
-                contract_file=str(lane.site.contract.path.resolve()),
-                contract_text=lane.site.contract.text,
-                schedule=self._schedule,
-                seed=self._schedule.seed,
-                broker=lane.contract.broker.kind,
-                settings=dict(lane.site.settings),
-                versions={"atleastonce": metadata.version("atleastonce")},
-                services=tuple(lane.contract.all_services),
-                declared=self._declared(),
-            ),
+            header=header(self._lane.site, self._schedule, self._declared()),
             events=events,
             observations=(*before, *clean, *rest),
         )
@@ -284,6 +273,23 @@ class _Case:
             "keys": self._lane.cast.keys(),
             "expires": dict(self._lane.expires),
         }
+
+
+def header(site: Site, schedule: Schedule, declared: dict[str, Any]) -> Header:
+    """Return what a history begins with."""
+    contract = site.contract
+    return Header(
+        contract=contract.sha256,
+        contract_file=str(contract.path.resolve()),
+        contract_text=contract.text,
+        schedule=schedule,
+        seed=schedule.seed,
+        broker=contract.contract.broker.kind,
+        settings=dict(site.settings),
+        versions={"atleastonce": metadata.version("atleastonce")},
+        services=tuple(contract.contract.all_services),
+        declared=declared,
+    )
 
 
 def _spoils(event: Event) -> bool:

@@ -16,7 +16,9 @@ from atleastonce.durations import Duration
 from atleastonce.errors import UsageError
 
 When = Literal["before", "after"]
-Verb = Literal["publish", "start", "stop", "cut", "isolate", "mend", "restart", "unroute", "reroute", "wait"]
+Verb = Literal[
+    "publish", "start", "stop", "cut", "isolate", "mend", "restart", "unroute", "reroute", "wait", "replay"
+]
 _VERBS: tuple[Verb, ...] = get_args(Verb)
 
 FORMAT = 1
@@ -28,6 +30,14 @@ EVENTS = (
 
 HANDED_OVER = ("deliver", "fetch")
 """Those that hand a message to a service."""
+
+VARIATIONS = {
+    "again": "by a second service, and nothing else varied",
+    "clock": "with the wall clock set back",
+    "partitions": "partition by partition, the last one first",
+    "batches": "record by record, in another order of partitions",
+}
+"""How a log may be read once more; ``env:NAME``, with another value in the environment, is one more way."""
 
 BROKER = "broker"
 """What a trap calls a link to the broker."""
@@ -60,7 +70,8 @@ class Action(
     `cut`: reset every link of that service. `isolate`: the same, and refuse new ones until `mend`; both wait
     until the health endpoint of the service says so, where it has one. `restart`: the broker, which is its only
     target. `unroute`: delete that queue with its bindings, until `reroute` makes it again. `wait`: let that
-    much time pass, where time itself is the fault (a message that expires).
+    much time pass, where time itself is the fault (a message that expires). `replay`: have a second service with
+    a group and state of its own read the same log from offset zero, varied so (`VARIATIONS`).
     """
 
     publish: str | None = None
@@ -73,6 +84,7 @@ class Action(
     unroute: str | None = None
     reroute: str | None = None
     wait: str | None = None
+    replay: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse an action that does nothing, or two things."""
@@ -184,6 +196,11 @@ class Schedule(
         """The messages among them that are not."""
         poisons = {*self.poisons}
         return tuple(name for name in self.published if name not in poisons)
+
+    @property
+    def replays(self) -> str:
+        """How the log is read once more; empty where it is not."""
+        return next((action.target for action in self.actions if action.verb == "replay"), "")
 
     @property
     def only_publishes(self) -> bool:

@@ -1,7 +1,4 @@
-"""What a contract may say that this version does not carry out: refused with a sentence, never passed over.
-
-Not refused is what only concerns a promise that has no check yet (`replay`): it is unknown anyway.
-"""
+"""What a contract may say that this version does not carry out: refused with a sentence, never passed over."""
 
 from collections.abc import Iterator
 
@@ -28,5 +25,3 @@ def _beyond(contract: Contract) -> Iterator[str]:
         if service.image:
             where = "service" if contract.service else f"services.{name}"
             yield f"{where}.image: found a container image, expected a command"
-    if contract.progress.by == "observe":
-        yield 'progress.by: found "observe", expected "commit"'

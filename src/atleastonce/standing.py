@@ -1,13 +1,16 @@
 """How a case stands: what came out, what is settled, and whether something goes round in circles."""
 
 from collections import Counter
+from collections.abc import Collection
 
 from atleastonce.casting import dead_letters, outputs
 from atleastonce.history import Event, Observation, Output
 from atleastonce.lane import Lane
 from atleastonce.ledger import Ledger
+from atleastonce.progress import Progress
 from atleastonce.promises import PoisonSetAside
 from atleastonce.schedule import SENTINEL, Schedule
+from atleastonce.transports import Subscription
 
 _ATTEMPTS = 20
 """How often a poison may be tried where the contract promises nothing: the usual delivery limit."""
@@ -29,8 +32,9 @@ class Looped(Exception):  # noqa: N818 - a finding about the service, not a fail
 class Standing:
     """Reads the record and the broker for one case; nothing here acts on the services."""
 
-    def __init__(self, lane: Lane, schedule: Schedule) -> None:
+    def __init__(self, lane: Lane, schedule: Schedule, settles: float = 0.0) -> None:
         self.lane = lane
+        self._progress = Progress(lane, settles) if lane.contract.progress.by == "observe" else None
         self.ends = tuple(end for end in lane.namespace.ends() if end not in lane.names.taps)
         self.between = tuple(sorted({s.queue for s in lane.subscriptions()})) if len(lane.parts) > 1 else ()
         self.ledger = Ledger(self.ends, self.between)
@@ -57,6 +61,8 @@ class Standing:
         fresh = self.lane.record.since(self._read)
         self._read += len(fresh)
         self.ledger.feed(fresh)
+        if self._progress is not None:
+            self._progress.feed(fresh)
         passed_on = (event for event in fresh if event.event == "publish" and event.copy)
         self._passed_on += (event for event in passed_on if event.queue and "/" not in event.queue)
 
@@ -89,6 +95,9 @@ class Standing:
         if self.ledger.passed_on or self.ledger.given_back:
             self.collect()
             self.read()
+        if self._progress is not None and (unsettled := self.ledger.unsettled()):
+            self._progress.settle(unsettled)
+            self.read()
         if self.ledger.doubtful:
             self._note_committed()
         if self.ledger.unsettled():
@@ -96,7 +105,12 @@ class Standing:
             return False
         if self.ledger.unconfirmed:
             return False
-        return not self.lane.namespace.depth(self.lane.subscriptions())
+        return not self._depth(self.lane.subscriptions())
+
+    def _depth(self, subscriptions: Collection[Subscription]) -> int:
+        if self._progress is not None:
+            return sum(self._progress.depth(queue) for queue in {each.queue for each in subscriptions})
+        return self.lane.namespace.depth(subscriptions)
 
     def _note_committed(self) -> None:
         """Note the copies whose commit got no answer, since its link died: where nothing waits, it was done."""
@@ -129,14 +143,18 @@ class Standing:
             return f"{after}, not settled: {', '.join(unsettled)}{self._uncommitted()}{self._refused()}"
         if self.ledger.unconfirmed:
             return f"{after}, {self.ledger.unconfirmed} publications were not confirmed"
-        depth = self.lane.namespace.depth(self.lane.subscriptions())
+        depth = self._depth(self.lane.subscriptions())
         shown = "shown" if self.shown(wanted) else "not shown"
         return f"{after}, {depth} messages wait and the sentinel's effect is {shown}"
 
     def _uncommitted(self) -> str:
         """Say it where a service on Kafka has committed nothing: then nothing can be settled."""
         kafka, commits = self.lane.contract.broker.kind == "kafka", {"commit", "end-txn"}
-        if not kafka or any(event.event in commits for event in self.lane.record.since(0)):
+        if (
+            not kafka
+            or self._progress is not None
+            or any(event.event in commits for event in self.lane.record.since(0))
+        ):
             return ""
         return "; no offset was committed, which is what settles a record (progress.by)"
 
@@ -154,8 +172,9 @@ class Standing:
 
     def note_depths(self) -> None:
         """Note how many messages wait in each queue that is consumed, where that has changed."""
+        self.read()
         for subscription in sorted(self.lane.subscriptions()):
-            depth = self.lane.namespace.depth({subscription})
+            depth = self._depth({subscription})
             if depth != self._depths[subscription.queue]:
                 self._depths[subscription.queue] = depth
                 self.lane.note("depth", queue=subscription.queue, size=depth)

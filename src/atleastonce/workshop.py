@@ -21,6 +21,7 @@ from atleastonce.lane import Lane
 from atleastonce.layout import Site
 from atleastonce.packing import pack, packable, unpack
 from atleastonce.promises import Within
+from atleastonce.replaying import replayed
 from atleastonce.runner import run, run_clean
 from atleastonce.schedule import SENTINEL, Action, Schedule, publish
 from atleastonce.verdict import Verdict
@@ -79,6 +80,13 @@ class Workshop:
         self._save(whole)
         return whole
 
+    def carry_out_closely(self, schedule: Schedule) -> Judged:
+        """Carry out a schedule that replays, and look for the first event after which the reports differ."""
+        name = f"lane-{next(self._lane_numbers)}"
+        found = self._judged(*replayed(self._site, name, schedule, self._pace(), narrow=True))
+        self._save(found)
+        return found
+
     def carry_out_together(self, schedules: Sequence[Schedule]) -> list[Judged]:
         """Carry out many small schedules side by side in one lane, and judge each by itself.
 
@@ -110,10 +118,25 @@ class Workshop:
         return part
 
     def _carried_out(self, schedule: Schedule) -> Judged:
+        if schedule.replays:
+            name = f"lane-{next(self._lane_numbers)}"
+            return self._judged(*replayed(self._site, name, schedule, self._pace()))
         with self._lane() as lane:
             expected = self._expectation(lane, schedule)
             history = run(lane, f"case-{next(self._cases)}", schedule, expected)
             return self._judged(history, lane.name, lane.recent_log())
+
+    def _pace(self) -> Pace:
+        """Return the pace that is kept where no clean run was needed."""
+        settles = float(self._contract.observe.settles or _LEAST_SETTLES)
+        quiet, deadline = _QUIET[self._contract.broker.kind], self._deadline()
+        return Pace(
+            quiet=quiet,
+            deadline=deadline or quiet,
+            named=deadline is not None,
+            settles=settles,
+            canary=self._calm_canary(),
+        )
 
     def _judged(self, history: History, lane: str, log: str) -> Judged:
         verdicts = {promise: judge(history, promise) for promise in self._contract.promised}
@@ -169,15 +192,7 @@ class Workshop:
         The second takes them in reverse, the sentinel first, and begins with an orderly restart: what depends on
         order, or does not outlive the process, differs then, and proves nothing.
         """
-        settles = self._contract.observe.settles
-        deadline = self._deadline()
-        pace = Pace(
-            quiet=_QUIET[self._contract.broker.kind],
-            deadline=deadline or _QUIET[self._contract.broker.kind],
-            named=deadline is not None,
-            settles=float(settles or _LEAST_SETTLES),
-            canary=self._calm_canary(),
-        )
+        settles, pace = self._contract.observe.settles, self._pace()
         first, history = run_clean(lane, f"clean-{next(self._cases)}", schedule, pace, "clean-1")
         if settles is None:
             calm = max(_LEAST_SETTLES, _CALM_TIMES * latency(history), 2 * stillness(history))

@@ -77,7 +77,6 @@ REFUSED = {
 PARTLY = {
     "service.instances": KAFKA.replace(COMMAND, COMMAND + "\ninstances = 2"),
     "services": KAFKA.replace("[service]", "[services.a]") + f"[services.b]\n{COMMAND}",
-    "progress.by": KAFKA + '[progress]\nby = "observe"',
 }
 """What works, but not with every value, or not on every broker."""
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable
 from itertools import islice
 
+import msgspec
 import pytest
 
-from atleastonce.contract import BrokerKind, BrokerTable, Contract, Input, Poison, Service
+from atleastonce.contract import BrokerKind, BrokerTable, Contract, Input, Poison, Replay, Service, Topic
 from atleastonce.exploration import EXPLORERS
 from atleastonce.exploration.crash_points import crash_points, crashes
 from atleastonce.exploration.crowd import crowd
@@ -251,12 +252,41 @@ def test_crowd_begins_with_the_messages_of_the_calm_run(count: int, bodies: str)
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_explorations_define_what_they_publish(name: str) -> None:
     """Each schedule is of the same contract and seed, and could be read from its file."""
-    given = contract("keeps-order", "poison-set-aside", "backlog-drains", "recovers")
+    given = contract("keeps-order", "poison-set-aside", "backlog-drains", "recovers", "replays-identically")
+    given = msgspec.structs.replace(given, replay=Replay(report="http://127.0.0.1:{port}/report"))
     happened = "published m1#1; deliver m1#1 *shop; request m1 *shop ^mail"
     found = [*islice(EXPLORERS[name](calm(happened), given), 100)]  # random ones have no end
     assert found
     for each in found:
         assert {*each.published, *(trap.about for trap in each.traps)} <= {*each.messages}
+
+
+def test_a_log_is_read_again_in_every_way_that_may_not_matter() -> None:
+    """The same events each time, a third of them twice, with other times and amounts; partitions need several."""
+    entry = Input(topic="orders", key="{id}", message="whole")
+    kafka = msgspec.structs.replace(contract("replays-identically", broker="kafka"), input=entry)
+    given = calm("published m1#1; quiet")
+    whole = Message(id="o1", body='{"at": "2026-02-17T14:33:00Z", "amount": 0.5, "items": 2}')
+    given = msgspec.structs.replace(
+        given, header=msgspec.structs.replace(given.header, schedule=Schedule(messages={"m1": whole}))
+    )
+    report = Replay(report="http://127.0.0.1:{port}/report", vary=("TZ",))
+    one, four = (
+        [
+            *EXPLORERS["replay"](
+                given,
+                msgspec.structs.replace(kafka, replay=report, topics={"orders": Topic(partitions=number)}),
+            )
+        ]
+        for number in (1, 4)
+    )
+    assert [each.replays for each in one] == ["again", "clock", "batches", "env:TZ"]
+    assert [each.replays for each in four] == ["again", "clock", "partitions", "batches", "env:TZ"]
+    assert {len(each.published) for each in four} == {12}
+    assert {len(each.actions) for each in four} == {12 + 4 + 1}
+    bodies = {message.body for message in four[0].messages.values()}
+    assert len(bodies) == 12
+    assert '{"at": "2026-02-17T14:33:41Z", "amount": 1.51, "items": 2}' in bodies
 
 
 BIG = Schedule(

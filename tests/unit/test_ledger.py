@@ -30,10 +30,12 @@ def ledger(happened: str, between: tuple[str, ...] = ()) -> Ledger:
         ("published m1#1; fetch m1#1", ("m1#1",)),
         ("published m1#1; fetch m1#1; commit m1#1", ("m1#1",)),
         ("published m1#1; fetch m1#1; commit m1#1; response m1#1", ()),
+        ("published m1#1; fetch m1#1; seen m1#1", ()),
+        ("published m1#1; fetch m1#1; seen m1#1; fetch m1#1", ("m1#1",)),
     ],
 )
 def test_copy_is_settled_by_what_passed(happened: str, unsettled: tuple[str, ...]) -> None:
-    """Only a settlement that passed settles: an ack, a refusal, the broker's answer to a commit."""
+    """Only a settlement that passed settles: an ack, a refusal, the broker's answer to a commit; else what was seen."""
     assert ledger(happened).unsettled() == unsettled
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from atleastonce.checks import judge
+from atleastonce.promises import PROMISES
 from atleastonce.verdict import Outcome, Tally, Verdict, tally
 from histories import history, seen
 
@@ -48,13 +49,10 @@ def test_failure_that_is_withdrawn_is_unknown() -> None:
     assert was.withdrawn("late") == Tally(kept=3, unknown=3, reasons={"late": 3})
 
 
-def test_promise_without_a_check_is_unknown() -> None:
-    """What cannot be judged is never kept."""
-    assert judge(history("quiet", seen(), seen()), "replays-identically") == Verdict(
-        promise="replays-identically",
-        outcome="unknown",
-        reason="no check in this version can judge it (read again from offset zero, the report is byte-identical)",
-    )
+def test_every_promise_has_its_check() -> None:
+    """One that nothing gave an occasion is unknown, and never kept."""
+    judged = [judge(history("quiet", seen(), seen()), promise) for promise in PROMISES]
+    assert {(each.outcome, each.occasion) for each in judged} == {("unknown", False)}
 
 
 def test_promise_that_does_not_exist() -> None:

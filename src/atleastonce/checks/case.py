@@ -47,6 +47,7 @@ _FAILURES = {
     "recorder": "the recorder failed: {note}",
     "ready": "{service} was not ready in time: {note}",
     "published": "the broker did not confirm {copy}: {note}",
+    "varied": "{note}",
 }
 NOT_QUIET = ("quiet", "looped")
 """The events that end a case; where they are not ok, it did not become quiet."""

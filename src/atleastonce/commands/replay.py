@@ -42,7 +42,7 @@ def _check(planned: Schedule, contract: ContractFile) -> None:
     for trap in planned.traps:
         if trap.do not in FAULTS:
             raise UsageError(f"schedule.json: there is no fault {trap.do!r}{near(trap.do, FAULTS)}")
-    named = {action.target for action in planned.actions if action.verb != "publish"}
+    named = {action.target for action in planned.actions if action.verb not in ("publish", "replay")}
     named |= {trap.service for trap in planned.traps if trap.service}
     for name in sorted(named - set(services)):
         raise UsageError(f"schedule.json: the contract has no service {name!r}{near(name, services)}")

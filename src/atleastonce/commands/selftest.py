@@ -147,7 +147,8 @@ def _subjects(queue_type: str) -> Iterator[Subject]:
         )
     for name, stem in (("inventory", "rabbitmq"), ("order", "order"), ("notification", "notification")):
         yield Subject(name=name, stem=stem)
-    yield Subject(name="kafka-inventory", stem="kafka", kinds=("kafka",))
+    for name, stem in (("kafka-inventory", "kafka"), ("analytics", "analytics")):
+        yield Subject(name=name, stem=stem, kinds=("kafka",))
     yield Subject(name="rest", stem="rest", kinds=())
 
 

@@ -9,6 +9,7 @@ from atleastonce.exploration.http import http
 from atleastonce.exploration.order import order
 from atleastonce.exploration.outages import outages
 from atleastonce.exploration.poison import poison
+from atleastonce.exploration.replays import replays
 from atleastonce.exploration.writes import traces
 from atleastonce.history import History
 from atleastonce.schedule import Schedule
@@ -29,6 +30,7 @@ EXPLORERS: dict[str, Explorer] = {
     "outage": outages,
     "crash": crashes,
     "http": http,
+    "replay": replays,
     "writes": traces,
     "random": _random,
 }

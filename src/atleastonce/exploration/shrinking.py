@@ -31,7 +31,7 @@ def without_one_step(schedule: Schedule) -> Iterator[Schedule]:
         yield _trimmed(schedule, actions, (*traps[:index], *traps[index + 1 :]))
     for index in range(len(actions)):
         shorter = _trimmed(schedule, (*actions[:index], *actions[index + 1 :]), traps)
-        if shorter.published:
+        if shorter.published and shorter.replays == schedule.replays:
             yield shorter
 
 

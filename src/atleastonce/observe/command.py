@@ -22,7 +22,15 @@ class CommandObserver:
         self._environment = environment
 
     def get(self, command: str) -> Any:
-        """Return what a command prints: JSON, text, or None for nothing.
+        """Return what a command prints: JSON, text, or None for nothing; raise as `text` does."""
+        text = self.text(command).strip()
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text or None
+
+    def text(self, command: str) -> str:
+        """Return what a command prints, as it is.
 
         Raise ObservationError where it cannot be run, fails, or does not end: then the state was not seen.
         """
@@ -46,8 +54,4 @@ class CommandObserver:
                 f"`{command}` ended with {done.returncode}: {said or 'it said nothing'}; where there is nothing to "
                 "see it has to end with 0 as well, and print nothing, as `sh -c 'cat FILE 2>/dev/null; true'` does"
             )
-        text = done.stdout.decode("utf-8", "replace").strip()
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text or None
+        return done.stdout.decode("utf-8", "backslashreplace")

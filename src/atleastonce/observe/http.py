@@ -43,6 +43,16 @@ class HttpObserver:
         except ValueError:
             return text
 
+    def text(self, url: str) -> str:
+        """Return what an address answers, as it is; raise ObservationError for anything but 2xx."""
+        try:
+            answer = self._pool.request("GET", url)
+        except urllib3.exceptions.HTTPError as exc:
+            raise ObservationError(f"GET {url} failed: {type(exc).__name__}: {exc}") from exc
+        if answer.status not in _OK:
+            raise ObservationError(f"GET {url} answered {answer.status}: {answer.data[:200]!r}")
+        return answer.data.decode("utf-8", "backslashreplace")
+
     def answers(self, url: str) -> bool:
         """Tell whether an address answers 2xx now."""
         return self.status(url) in _OK

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple, Protocol
 
 from atleastonce.history import Event
+from atleastonce.relay.turns import Turns
 
 From = Literal["subject", "broker"]
 
@@ -87,7 +88,7 @@ class Names:
     Ids are UUIDs of ours, so that finding one in a body, a key or a header is proof. Shared by the runner,
     which fills it, and the codecs, which ask; both replace whole dicts, so no lock is needed. What is
     published to the queues of `taps` is copied to `tapped` (queue, body, properties): outputs that may not be
-    taken from a queue which another service consumes.
+    taken from a queue which another service consumes. `turns` is the order in which a log is served.
     """
 
     def __init__(self) -> None:
@@ -97,6 +98,7 @@ class Names:
         self.taps: frozenset[str] = frozenset()
         self.tapped: deque[tuple[str, bytes, Any]] = deque()
         self._past: set[bytes] = set()
+        self.turns = Turns()
 
     def begin(self, case: str, ids: Iterable[tuple[str, str]], bodies: Mapping[str, bytes]) -> None:
         """Start a case: `ids` are pairs of an id and the message it belongs to, `bodies` what each says."""

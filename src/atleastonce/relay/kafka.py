@@ -26,7 +26,7 @@ from atleastonce.relay.kafka_protocol import (
     write_request,
 )
 from atleastonce.relay.kafka_requests import REQUESTS
-from atleastonce.relay.kafka_responses import RESPONSES
+from atleastonce.relay.kafka_responses import RESPONSES, limited
 from atleastonce.relay.kafka_rewrite import READ, AddressFor, lowered, rewritten
 from atleastonce.relay.kafka_state import Asked, Link, Shared
 
@@ -59,6 +59,7 @@ class KafkaWire:
         Without that a broker waits for a dead member until its session ends (45 s by default), and hides from
         read_committed consumers what lies behind an open transaction (60 s).
         """
+        self._shared.names.turns.forget()
         return await farewell(self._shared, connect)
 
 
@@ -166,6 +167,8 @@ class KafkaCodec:
         elif asked.api in READ:
             payload = read_response(passed[0], asked.api, asked.version)
             changed = rewritten(asked.api, payload, self._address_for)
+            if asked.api == Api.FETCH and (fewer := limited(self._link, changed or payload)) is not None:
+                changed = payload = fewer
             if changed is not None:
                 passed[0] = rewrite_response(passed[0], changed)
             if (reader := RESPONSES.get(asked.api)) is not None:

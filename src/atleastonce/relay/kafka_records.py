@@ -72,6 +72,17 @@ def batches(data: bytes) -> Iterator[Batch]:
         start = end
 
 
+def until(data: bytes, offset: int) -> bytes:
+    """Return the batches that begin below an offset, as they are."""
+    end = 0
+    while len(data) - end >= _LENGTH.size:
+        base, length = _LENGTH.unpack_from(data, end)
+        if base >= offset or length < 0:
+            break
+        end += _LENGTH.size + length
+    return data[:end]
+
+
 def visible(data: bytes, aborted: Collection[Any] | None) -> Iterator[Batch]:
     """Yield the batches whose records a consumer hands to its application.
 

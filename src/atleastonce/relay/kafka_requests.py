@@ -38,6 +38,7 @@ def _fetch(link: Link, request: Any, asked: Asked) -> Iterator[Event]:  # noqa: 
         name = link.shared.topic(topic)
         for part in topic.partitions:
             link.positions[name, part.partition] = part.fetch_offset
+            link.shared.names.turns.asked((name, part.partition), part.fetch_offset)
         if name not in link.consumed:
             link.consumed.add(name)
             yield Event(event="consume", side="subject", queue=name, group=link.shared.group)

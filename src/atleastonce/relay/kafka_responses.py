@@ -1,5 +1,6 @@
 """What the broker's answers mean: one reader per API, each yielding the events that the answer carries."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,7 +9,7 @@ from msgspec.structs import replace
 
 from atleastonce.history import Event
 from atleastonce.relay.kafka_protocol import Api
-from atleastonce.relay.kafka_records import Batch, visible
+from atleastonce.relay.kafka_records import Batch, until, visible
 from atleastonce.relay.kafka_requests import NO_COPY, commits
 from atleastonce.relay.kafka_state import Asked, Link, Place
 
@@ -43,6 +44,22 @@ def _fetched(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:  # noqa:
             place = (name, part.partition_index)
             for batch in visible(part.records or b"", part.aborted_transactions):
                 yield from _seen(link, place, batch)
+
+
+def limited(link: Link, answer: Any) -> Any | None:
+    """Return an answer to a fetch without what is not to be served yet, None where it may pass as it is."""
+    changed = False
+    topics = []
+    for topic in answer.responses:
+        name = link.shared.topic(topic)
+        parts = []
+        for part in topic.partitions:
+            limit = link.shared.names.turns.limit((name, part.partition_index))
+            served = part.records if limit is None else until(part.records or b"", limit)
+            changed = changed or len(served or b"") < len(part.records or b"")
+            parts.append(part if limit is None else dataclasses.replace(part, records=served))
+        topics.append(dataclasses.replace(topic, partitions=tuple(parts)))
+    return dataclasses.replace(answer, responses=tuple(topics)) if changed else None
 
 
 def _seen(link: Link, place: Place, batch: Batch) -> Iterator[Event]:

@@ -8,10 +8,11 @@ from atleastonce.report.rows import counted
 from atleastonce.report.story import Lane, Step
 from atleastonce.report.strikes import strikes
 from atleastonce.report.wording import allowed, copy_number, introduced, named, queue_name, succeeded
+from atleastonce.schedule import VARIATIONS
 
 OF_NO_MESSAGE = frozenset({
     "start", "stop", "exit", "exited", "cut", "isolated", "mended", "health", "depth", "looped",
-    "broker-restarted", "unrouted", "rerouted", "waited",
+    "broker-restarted", "unrouted", "rerouted", "waited", "varied",
 })  # fmt: skip
 """What is told whichever messages a story is about."""
 
@@ -43,6 +44,7 @@ class Conduct:
             "rerouted": _rerouted,
             "waited": self._waited,
             "looped": self._looped,
+            "varied": self._varied,
         }
         return tells[event.event](event) if event.event in tells else None
 
@@ -103,6 +105,11 @@ class Conduct:
 
     def _waited(self, event: Event) -> Step:
         return _fault(f"{event.note or next(self._waits, 'some time')} passed", "wait", "runner", "broker")
+
+    def _varied(self, event: Event) -> Step:
+        way = self._history.header.schedule.replays
+        how = VARIATIONS.get(way) or f"with another value of {way.removeprefix('env:')}"
+        return Step("again", "the whole log", "broker", "service", f"{how}: {event.note}", kind="again")
 
     def _looped(self, event: Event) -> Step:
         what = named(event.message, self._history.header.schedule) if event.message else event.service

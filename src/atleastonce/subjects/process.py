@@ -27,7 +27,7 @@ class ProcessSubject:
         self.log = log
         self._words = shlex.split(command)
         self._command = command
-        self._environment = dict(environment)
+        self.environment = dict(environment)
         self._cwd = cwd
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -41,13 +41,24 @@ class ProcessSubject:
         """Whether the process runs."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def members(self) -> tuple[int, ...]:
+        """The processes of its group that run; none where the system does not list them."""
+        group = self._process.pid if self._process is not None else 0
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if os.getpgid(int(path.name)) == group:
+                    found.append(int(path.name))
+        return tuple(found)
+
     def start(self) -> None:
         """Start the process; raise ServiceError where that fails."""
         with self.log.open("ab") as log:
             try:
                 self._process = subprocess.Popen(
                     self._words,
-                    env=self._environment,
+                    env=self.environment,
                     cwd=self._cwd,
                     stdin=subprocess.DEVNULL,
                     stdout=log,

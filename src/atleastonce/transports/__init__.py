@@ -91,6 +91,9 @@ class Namespace(Protocol):
     def reroute(self, queue: str) -> None:
         """Make a queue again that `unroute` deleted, unless the subject has done so."""
 
+    def again(self, name: str) -> "Namespace":
+        """Return another one with the same log, and a group of its own."""
+
     def __enter__(self) -> Self:
         """Create the namespace."""
 

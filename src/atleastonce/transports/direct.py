@@ -56,6 +56,10 @@ class NoBroker:
         """Raise TransportError: there is no queue."""
         raise TransportError(f"the contract names no broker that could have a queue {queue}")
 
+    def again(self, name: str) -> NoReturn:
+        """Raise TransportError: there is no log that could be read twice."""
+        raise TransportError(f"there is no log that {name} could read again")
+
     def __enter__(self) -> Self:
         return self
 

@@ -44,13 +44,17 @@ _PAUSE = 0.01
 class KafkaNamespace:
     """Topics ``<name>.<NAME>`` for each NAME that the contract gives, and the group ``<name>.group``.
 
-    A topic that the contract names without defining it is the subject's own and keeps its name.
+    A topic that the contract names without defining it is the subject's own and keeps its name. With the topics of
+    another namespace, only the group is its own.
     """
 
-    def __init__(self, bootstrap: str, name: str, contract: Contract) -> None:
+    def __init__(
+        self, bootstrap: str, name: str, contract: Contract, topics: dict[str, str] | None = None
+    ) -> None:
         self.name = name
         self.group = f"{name}.group"
-        self.topics = {topic: f"{name}.{topic}" for topic in contract.topics}
+        self._guest = topics is not None
+        self.topics = topics or {topic: f"{name}.{topic}" for topic in contract.topics}
         self._contract = contract
         self._servers = {"bootstrap.servers": bootstrap}
         self._groups = {self.group}
@@ -64,6 +68,7 @@ class KafkaNamespace:
         wanted = [
             NewTopic(self.topics[name], num_partitions=topic.partitions)
             for name, topic in self._contract.topics.items()
+            if not self._guest
         ]
         with translated(f"create the topics {', '.join(self.topics.values())}"):
             settle(self._admin.create_topics(wanted) if wanted else {})
@@ -80,7 +85,7 @@ class KafkaNamespace:
         # A group whose member is still there expires by itself, once its topics are gone.
         gone |= {KafkaError.NON_EMPTY_GROUP}
         with translated(f"remove the topics and groups of {self.name}"):
-            topics = list(self.topics.values())
+            topics = [] if self._guest else list(self.topics.values())
             settle(self._admin.delete_topics(topics) if topics else {}, gone)
             settle(self._admin.delete_consumer_groups(list(self._groups)), gone)
 
@@ -129,6 +134,10 @@ class KafkaNamespace:
         joined, counts nothing; a group that committed nothing yet has everything before it.
         """
         return sum(self._lag(s.group, self._real(s.queue)) for s in set(subscriptions) if s.group)
+
+    def again(self, name: str) -> "KafkaNamespace":
+        """Return another one with the same topics, and a group of its own."""
+        return KafkaNamespace(self._servers["bootstrap.servers"], name, self._contract, self.topics)
 
     # -- the pieces
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, NoReturn, Self
 from urllib.parse import quote, urlsplit
 
 import pika
@@ -43,6 +43,10 @@ class RabbitmqNamespace:
         self._opened: (
             tuple[pika.BlockingConnection, pika.adapters.blocking_connection.BlockingChannel] | None
         ) = None
+
+    def again(self, name: str) -> NoReturn:
+        """Raise TransportError: there is no log that could be read twice."""
+        raise TransportError(f"there is no log that {name} could read again")
 
     def __enter__(self) -> Self:
         if self._management:

@@ -47,6 +47,10 @@ def _kafka(name: str, promise: str, *explore: str) -> Mutant:
     return _inventory(name, promise, *explore)._replace(broker="kafka", contract="kafka")
 
 
+def _analytics(name: str) -> Mutant:
+    return _kafka(name, "replays-identically", "replay")._replace(contract="analytics")
+
+
 MUTANTS = {
     "ack-first": _inventory("ack_first", "nothing-lost", "crash"),
     "auto-ack": _inventory("auto_ack", "nothing-lost", "crash"),
@@ -95,4 +99,8 @@ MUTANTS = {
     "kafka-poison-dropped": _kafka("kafka_poison_dropped", "poison-set-aside", "poison"),
     "kafka-poison-crashes": _kafka("kafka_poison_crashes", "poison-set-aside", "poison"),
     "kafka-healthy-zombie": _kafka("kafka_healthy_zombie", "tells-health", "outage"),
+    "wall-clock-window": _analytics("wall_clock_window"),
+    "set-order": _analytics("set_order"),
+    "float-order": _analytics("float_order"),
+    "counts-duplicates": _analytics("counts_duplicates"),
 }
