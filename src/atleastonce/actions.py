@@ -1,7 +1,7 @@
 """Does what a schedule says, action by action, and starts services again that end by themselves."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 from atleastonce import canary
 from atleastonce.durations import Duration
@@ -12,6 +12,7 @@ from atleastonce.lane import Lane, Pending
 from atleastonce.part import Part
 from atleastonce.schedule import SENTINEL, Schedule, Trap, is_of
 from atleastonce.standing import Standing
+from atleastonce.transports import Subscription
 
 _HEALTHY = range(200, 300)
 _MOMENT = 0.2
@@ -43,6 +44,8 @@ class Actor:
             "unroute": self._unroute,
             "reroute": self._reroute,
             "wait": self._wait,
+            "rewind": self._rewind,
+            "forget": self._forget,
         }
 
     def act(self) -> bool:
@@ -168,6 +171,30 @@ class Actor:
                 except ServiceError:
                     if part.subject.alive:
                         raise
+
+    # -- offsets
+
+    def _rewind(self, service: str) -> bool:
+        self._collect_all()  # what comes again has been done before
+        return self._stop(service) and self._moved("rewound", service, self._lane.namespace.rewind)
+
+    def _forget(self, service: str) -> bool:
+        up = any(not part.down for part in self._lane.of(service))
+        return (not up or self._stop(service)) and self._moved(
+            "forgotten", service, self._lane.namespace.forget
+        )
+
+    def _moved(
+        self, event: str, service: str, move: Callable[[Collection[Subscription], Mapping[int, int]], None]
+    ) -> bool:
+        """Move the offsets of a service that is down, which may leave what comes again alone: no group reads it now."""
+        first: dict[int, int] = {}
+        for each in self._lane.record.events():
+            if each.event == "published" and each.offset >= 0:
+                first.setdefault(each.partition, each.offset)
+        move(self._lane.subscriptions(), first)
+        self._lane.note(event, service=service)
+        return True
 
     # -- links
 

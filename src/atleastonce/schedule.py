@@ -16,7 +16,9 @@ from atleastonce.durations import Duration
 from atleastonce.errors import UsageError
 
 When = Literal["before", "after"]
-Verb = Literal["publish", "start", "stop", "cut", "isolate", "mend", "restart", "unroute", "reroute", "wait"]
+Verb = Literal[
+    "publish", "start", "stop", "cut", "isolate", "mend", "restart", "unroute", "reroute", "wait", "rewind", "forget",
+]  # fmt: skip
 _VERBS: tuple[Verb, ...] = get_args(Verb)
 
 FORMAT = 1
@@ -60,7 +62,9 @@ class Action(
     `cut`: reset every link of that service. `isolate`: the same, and refuse new ones until `mend`; both wait
     until the health endpoint of the service says so, where it has one. `restart`: the broker, which is its only
     target. `unroute`: delete that queue with its bindings, until `reroute` makes it again. `wait`: let that
-    much time pass, where time itself is the fault (a message that expires).
+    much time pass, where time itself is the fault (a message that expires). `rewind`: once what was sent is settled,
+    stop that service, and move its group's offsets back to the first record of the case; `forget`: with that service
+    down, lose them, and what had come before the case; `start` follows both.
     """
 
     publish: str | None = None
@@ -73,6 +77,8 @@ class Action(
     unroute: str | None = None
     reroute: str | None = None
     wait: str | None = None
+    rewind: str | None = None
+    forget: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse an action that does nothing, or two things."""

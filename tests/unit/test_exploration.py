@@ -10,6 +10,7 @@ from atleastonce.exploration import EXPLORERS
 from atleastonce.exploration.crash_points import crash_points, crashes
 from atleastonce.exploration.crowd import crowd
 from atleastonce.exploration.duplicates import duplicates
+from atleastonce.exploration.kafka import kafka
 from atleastonce.exploration.order import order
 from atleastonce.exploration.outages import backlog, outages
 from atleastonce.exploration.poison import poison
@@ -251,12 +252,23 @@ def test_crowd_begins_with_the_messages_of_the_calm_run(count: int, bodies: str)
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_explorations_define_what_they_publish(name: str) -> None:
     """Each schedule is of the same contract and seed, and could be read from its file."""
-    given = contract("keeps-order", "poison-set-aside", "backlog-drains", "recovers")
+    promises = ("keeps-order", "poison-set-aside", "backlog-drains", "recovers")
+    given = contract(*promises, broker="kafka" if name == "kafka" else "rabbitmq")
     happened = "published m1#1; deliver m1#1 *shop; request m1 *shop ^mail"
     found = [*islice(EXPLORERS[name](calm(happened), given), 100)]  # random ones have no end
     assert found
     for each in found:
         assert {*each.published, *(trap.about for trap in each.traps)} <= {*each.messages}
+
+
+def test_offsets_are_moved_back_and_lost_on_kafka() -> None:
+    """Behind what was done, and before what waits; elsewhere there are none."""
+    happened = calm("published m1#1; published m2#1")
+    assert told(kafka(happened, contract(broker="kafka"))) == [
+        "publish m1; publish m2; rewind shop; start shop",
+        "stop shop; publish m1; publish m2; forget shop; start shop",
+    ]
+    assert told(kafka(happened, contract())) == []
 
 
 BIG = Schedule(

@@ -11,7 +11,7 @@ from atleastonce.report.wording import allowed, copy_number, introduced, named, 
 
 OF_NO_MESSAGE = frozenset({
     "start", "stop", "exit", "exited", "cut", "isolated", "mended", "health", "depth", "looped",
-    "broker-restarted", "unrouted", "rerouted", "waited",
+    "broker-restarted", "unrouted", "rerouted", "waited", "rewound", "forgotten",
 })  # fmt: skip
 """What is told whichever messages a story is about."""
 
@@ -42,6 +42,9 @@ class Conduct:
             "unrouted": _unrouted,
             "rerouted": _rerouted,
             "waited": self._waited,
+            "rewound": _rewound,
+            "forgotten": _forgotten,
+            "passed-over": _passed_over,
             "looped": self._looped,
         }
         return tells[event.event](event) if event.event in tells else None
@@ -160,3 +163,15 @@ def _unrouted(event: Event) -> Step:
 
 def _rerouted(event: Event) -> Step:
     return Step("reroute", queue_name(event.queue), "runner", "broker", "made again with its bindings")
+
+
+def _rewound(event: Event) -> Step:
+    return _fault(f"the offsets of {event.service} moved back", "rewind", "runner", "broker")
+
+
+def _forgotten(event: Event) -> Step:
+    return _fault(f"the offsets of {event.service} lost", "forget", "runner", "broker")
+
+
+def _passed_over(event: Event) -> Step:
+    return Step("passed", str(event.message), "service", "service", "its group has committed a later offset")

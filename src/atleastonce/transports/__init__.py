@@ -91,6 +91,15 @@ class Namespace(Protocol):
     def reroute(self, queue: str) -> None:
         """Make a queue again that `unroute` deleted, unless the subject has done so."""
 
+    def reached(self, subscriptions: Collection[Subscription]) -> Mapping[int, int]:
+        """Return, by partition of the input, the offset before which the groups have committed everything."""
+
+    def rewind(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> None:
+        """Move offsets of groups without members back to these, by partition of the input."""
+
+    def forget(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> None:
+        """Lose the offsets of groups without members, and the records before these offsets."""
+
     def __enter__(self) -> Self:
         """Create the namespace."""
 

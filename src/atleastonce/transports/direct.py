@@ -1,6 +1,6 @@
 """No broker at all: services ask each other over HTTP, so nothing is published, waits or comes out of a queue."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import NoReturn, Self
 
@@ -55,6 +55,18 @@ class NoBroker:
     def reroute(self, queue: str) -> NoReturn:
         """Raise TransportError: there is no queue."""
         raise TransportError(f"the contract names no broker that could have a queue {queue}")
+
+    def reached(self, subscriptions: Collection[Subscription]) -> Mapping[int, int]:  # noqa: ARG002 - none is there
+        """Return nothing: there are no offsets."""
+        return {}
+
+    def rewind(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> NoReturn:  # noqa: ARG002
+        """Refuse: there are no offsets."""
+        raise TransportError("cannot move offsets: only Kafka has some")
+
+    def forget(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> NoReturn:
+        """Refuse, as `rewind` does."""
+        self.rewind(subscriptions, first)
 
     def __enter__(self) -> Self:
         return self

@@ -1,7 +1,7 @@
 """Kafka for one lane: topics and a group of its own, confirmed publishing, reading what came out."""
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +19,7 @@ from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ign
 
 from atleastonce.contract import Contract
 from atleastonce.errors import TransportError
-from atleastonce.transports import Envelope, Letter, Receipt, Subscription
+from atleastonce.transports import Envelope, Letter, Receipt, Subscription, kafka_offsets
 from atleastonce.transports.kafka_client import (
     BASE,
     CONSUMER,
@@ -147,6 +147,32 @@ class KafkaNamespace:
         """Refuse, as `unroute` does."""
         self.unroute(queue)
 
+    def reached(self, subscriptions: Collection[Subscription]) -> Mapping[int, int]:
+        """Return, by partition of the input, the offset before which every group has committed everything."""
+        found: dict[int, int] = {}
+        for topic, group in self._reading(subscriptions):
+            with translated(f"read how far the group {group} is on the topic {topic}"):
+                committed = self._committed(group, self._partitions(topic))
+            found |= {p: min(found.get(p, offset), offset) for (_, p), offset in committed.items()}
+        return found
+
+    def rewind(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> None:
+        """Move the offsets of groups without members back to these, by partition of the input."""
+        for topic, group in self._reading(subscriptions):
+            with translated(f"move back the offsets of the group {group}"):
+                kafka_offsets.moved(self._admin, group, topic, first)
+
+    def forget(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> None:
+        """Lose the offsets of groups without members, and the records of the input before these offsets."""
+        for topic, group in self._reading(subscriptions):
+            with translated(f"lose the offsets of the group {group}"):
+                kafka_offsets.lost(self._admin, group, self._partitions(topic), first)
+
+    def _reading(self, subscriptions: Collection[Subscription]) -> list[Subscription]:
+        """Return those of groups that read the input."""
+        topic = self._real(self._contract.input.topic)
+        return [each for each in subscriptions if each.queue == topic and each.group]
+
     def _real(self, topic: str) -> str:
         """Return the name on the broker of a topic that the contract, or an event, names."""
         return self.topics.get(topic, topic)
@@ -173,7 +199,9 @@ class KafkaNamespace:
             committed = self._committed(group, places)
             if not committed and not self._exists(group):
                 return 0
-            return sum(max(0, end - committed.get(place, 0)) for place, end in ends.items())
+            # Where nothing is committed, a group owes what is still there.
+            begin = self._begins([place for place, end in ends.items() if end and place not in committed])
+            return sum(max(0, end - {**begin, **committed}.get(place, 0)) for place, end in ends.items())
 
     def _committed(self, group: str, places: list[Place]) -> dict[Place, int]:
         """Return the offsets that the group has committed; none for a partition without."""
@@ -201,6 +229,13 @@ class KafkaNamespace:
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         asked = {TopicPartition(*place): latest for place in places}
         answers = self._admin.list_offsets(asked, isolation_level=isolation, request_timeout=WITHIN)
+        return {(each.topic, each.partition): f.result(WITHIN).offset for each, f in answers.items()}
+
+    def _begins(self, places: list[Place]) -> dict[Place, int]:
+        """Return the offset of the first record that is still there."""
+        earliest = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+        asked = {TopicPartition(*place): earliest for place in places}
+        answers = self._admin.list_offsets(asked, request_timeout=WITHIN) if asked else {}
         return {(each.topic, each.partition): f.result(WITHIN).offset for each, f in answers.items()}
 
     def _partitions(self, topic: str) -> list[Place]:

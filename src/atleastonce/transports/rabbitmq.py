@@ -138,6 +138,18 @@ class RabbitmqNamespace:
         if (was := self._deleted.pop(queue, None)) is not None:
             self._manage().make_queue(self.name, queue, was)
 
+    def reached(self, subscriptions: Collection[Subscription]) -> Mapping[int, int]:  # noqa: ARG002 - none is there
+        """Return nothing: there are no offsets."""
+        return {}
+
+    def rewind(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> None:  # noqa: ARG002
+        """Refuse: there are no offsets."""
+        raise TransportError("cannot move offsets: only Kafka has some")
+
+    def forget(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> None:
+        """Refuse, as `rewind` does."""
+        self.rewind(subscriptions, first)
+
     def _manage(self) -> "Management":
         if self._management is None:
             raise TransportError(
