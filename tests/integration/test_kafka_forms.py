@@ -1,10 +1,10 @@
-"""What Kafka alone does to a group: one schedule that breaks each mutant, and none that breaks the reference."""
+"""What there is on Kafka alone: one schedule that breaks each mutant, and none that breaks the reference."""
 
 import pytest
 
 from atleastonce.campaign import Plan
 from atleastonce.commands import reference
-from atleastonce.schedule import Action, Message, Schedule, publish
+from atleastonce.schedule import Action, Message, Schedule, Trap, publish
 from campus_food.mutants import MUTANTS
 
 pytestmark = pytest.mark.timeout(120)
@@ -17,6 +17,10 @@ SCHEDULES = {
             Action(forget="reset-latest"),
             Action(start="reset-latest"),
         )
+    ),
+    "nack-is-skip": Schedule(
+        actions=publish("m1"),
+        traps=(Trap(when="before", event="produce", message="m1", service="nack-is-skip", do="cut"),),
     ),
 }
 
