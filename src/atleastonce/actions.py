@@ -46,6 +46,8 @@ class Actor:
             "wait": self._wait,
             "rewind": self._rewind,
             "forget": self._forget,
+            "abort": self._abort,
+            "rebalance": self._rebalance,
         }
 
     def act(self) -> bool:
@@ -96,6 +98,10 @@ class Actor:
         pending = self._lane.publish(message)
         if pending is not None:
             self._pending.append(pending)
+        return True
+
+    def _abort(self, message: str) -> bool:
+        self._lane.abort(message)
         return True
 
     def _unroute(self, queue: str) -> bool:
@@ -172,7 +178,13 @@ class Actor:
                     if part.subject.alive:
                         raise
 
-    # -- offsets
+    # -- offsets, and the group
+
+    def _rebalance(self, service: str) -> bool:
+        self._collect_all()
+        self._lane.namespace.rebalance(self._lane.subscriptions())
+        self._lane.note("rebalanced", service=service)
+        return True
 
     def _rewind(self, service: str) -> bool:
         self._collect_all()  # what comes again has been done before

@@ -44,7 +44,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
     service; `size` links were cut), ``write`` (a system call of a service that is traced, while it handled that
     message: `size` is its number, `tag` that of its thread, `note` the call; `side` is the subject), ``untraced``
     (why one could not be traced), ``broker-restarted``, ``unrouted`` and ``rerouted`` (a queue), ``waited``,
-    ``rewound`` and ``forgotten`` (the offsets of a service's group).
+    ``rewound`` and ``forgotten`` (the offsets of a service's group), ``rebalanced`` (that group), ``aborted`` (a copy
+    of ours, with its transaction).
 
     Of what it found: ``buried`` (`ok`: every link of the dead client ended in order), ``arrived`` (a copy of
     ours lies among the outputs or dead letters), ``committed`` (its offset is, though the answer to that was

@@ -18,6 +18,7 @@ from atleastonce.errors import UsageError
 When = Literal["before", "after"]
 Verb = Literal[
     "publish", "start", "stop", "cut", "isolate", "mend", "restart", "unroute", "reroute", "wait", "rewind", "forget",
+    "abort", "rebalance",
 ]  # fmt: skip
 _VERBS: tuple[Verb, ...] = get_args(Verb)
 
@@ -64,7 +65,9 @@ class Action(
     target. `unroute`: delete that queue with its bindings, until `reroute` makes it again. `wait`: let that
     much time pass, where time itself is the fault (a message that expires). `rewind`: once what was sent is settled,
     stop that service, and move its group's offsets back to the first record of the case; `forget`: with that service
-    down, lose them, and what had come before the case; `start` follows both.
+    down, lose them, and what had come before the case; `start` follows both. `abort`: one more copy of
+    that message, in a transaction that is aborted. `rebalance`: once what was sent is settled, let a second member join
+    the group of that service, take its part, and leave again.
     """
 
     publish: str | None = None
@@ -79,6 +82,8 @@ class Action(
     wait: str | None = None
     rewind: str | None = None
     forget: str | None = None
+    abort: str | None = None
+    rebalance: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse an action that does nothing, or two things."""

@@ -18,6 +18,7 @@ SCHEDULES = {
             Action(start="reset-latest"),
         )
     ),
+    "reads-uncommitted": Schedule(actions=(Action(abort="m1"), *publish("m1"))),
     "nack-is-skip": Schedule(
         actions=publish("m1"),
         traps=(Trap(when="before", event="produce", message="m1", service="nack-is-skip", do="cut"),),

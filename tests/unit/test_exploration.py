@@ -261,11 +261,14 @@ def test_explorations_define_what_they_publish(name: str) -> None:
         assert {*each.published, *(trap.about for trap in each.traps)} <= {*each.messages}
 
 
-def test_offsets_are_moved_back_and_lost_on_kafka() -> None:
-    """Behind what was done, and before what waits; elsewhere there are none."""
+def test_group_and_transactions_are_disturbed_on_kafka() -> None:
+    """Each message aborted first; offsets moved back behind what was done, lost before what waits; a second member."""
     happened = calm("published m1#1; published m2#1")
     assert told(kafka(happened, contract(broker="kafka"))) == [
+        "abort m1; publish m1; publish m2",
+        "abort m2; publish m2; publish m1",
         "publish m1; publish m2; rewind shop; start shop",
+        "publish m1; publish m2; rebalance shop",
         "stop shop; publish m1; publish m2; forget shop; start shop",
     ]
     assert told(kafka(happened, contract())) == []

@@ -12,6 +12,7 @@ from atleastonce.report.wording import allowed, copy_number, introduced, named, 
 OF_NO_MESSAGE = frozenset({
     "start", "stop", "exit", "exited", "cut", "isolated", "mended", "health", "depth", "looped",
     "broker-restarted", "unrouted", "rerouted", "waited", "rewound", "forgotten",
+    "rebalanced",
 })  # fmt: skip
 """What is told whichever messages a story is about."""
 
@@ -45,6 +46,8 @@ class Conduct:
             "rewound": _rewound,
             "forgotten": _forgotten,
             "passed-over": _passed_over,
+            "rebalanced": _rebalanced,
+            "aborted": _aborted,
             "looped": self._looped,
         }
         return tells[event.event](event) if event.event in tells else None
@@ -175,3 +178,13 @@ def _forgotten(event: Event) -> Step:
 
 def _passed_over(event: Event) -> Step:
     return Step("passed", str(event.message), "service", "service", "its group has committed a later offset")
+
+
+def _rebalanced(event: Event) -> Step:
+    return _fault(
+        f"a second member joined the group of {event.service}, and left", "rebalance", "runner", "broker"
+    )
+
+
+def _aborted(event: Event) -> Step:
+    return _fault(f"{event.message} sent, and aborted", "abort", "runner", "broker")

@@ -60,6 +60,14 @@ class NoBroker:
         """Return nothing: there are no offsets."""
         return {}
 
+    def abort(self, envelope: Envelope) -> NoReturn:  # noqa: ARG002 - whatever it is
+        """Refuse: there are no transactions."""
+        raise TransportError("cannot abort a transaction: only Kafka has some")
+
+    def rebalance(self, subscriptions: Collection[Subscription]) -> NoReturn:  # noqa: ARG002
+        """Refuse: there are no groups."""
+        raise TransportError("cannot join a group: only Kafka has some")
+
     def rewind(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> NoReturn:  # noqa: ARG002
         """Refuse: there are no offsets."""
         raise TransportError("cannot move offsets: only Kafka has some")

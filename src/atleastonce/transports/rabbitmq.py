@@ -142,6 +142,14 @@ class RabbitmqNamespace:
         """Return nothing: there are no offsets."""
         return {}
 
+    def abort(self, envelope: Envelope) -> None:  # noqa: ARG002 - whatever it is
+        """Refuse: there are no transactions."""
+        raise TransportError("cannot abort a transaction: only Kafka has some")
+
+    def rebalance(self, subscriptions: Collection[Subscription]) -> None:  # noqa: ARG002
+        """Refuse: there are no groups."""
+        raise TransportError("cannot join a group: only Kafka has some")
+
     def rewind(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> None:  # noqa: ARG002
         """Refuse: there are no offsets."""
         raise TransportError("cannot move offsets: only Kafka has some")
