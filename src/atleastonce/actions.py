@@ -181,7 +181,8 @@ class Actor:
     # -- offsets, and the group
 
     def _rebalance(self, service: str) -> bool:
-        self._collect_all()
+        """Let a second member join once all was handed over and nothing passes: what is done may not be settled."""
+        self._lane.record.await_(self._handed_over, _MOMENTS * self._pace.settles)
         self._lane.namespace.rebalance(self._lane.subscriptions())
         self._lane.note("rebalanced", service=service)
         return True
@@ -207,6 +208,14 @@ class Actor:
         move(self._lane.subscriptions(), first)
         self._lane.note(event, service=service)
         return True
+
+    def _handed_over(self) -> bool:
+        """Tell whether every copy was handed to a service, and nothing has passed for a moment since."""
+        self._standing.read()
+        delivered = self._standing.ledger.delivered
+        record = self._lane.record
+        sent = (each.copy for each in record.events() if each.event == "published" and each.ok)
+        return record.idle() > _MOMENT and all(delivered[str(copy)] for copy in sent)
 
     # -- links
 

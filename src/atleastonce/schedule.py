@@ -66,8 +66,8 @@ class Action(
     much time pass, where time itself is the fault (a message that expires). `rewind`: once what was sent is settled,
     stop that service, and move its group's offsets back to the first record of the case; `forget`: with that service
     down, lose them, and what had come before the case; `start` follows both. `abort`: one more copy of
-    that message, in a transaction that is aborted. `rebalance`: once what was sent is settled, let a second member join
-    the group of that service, take its part, and leave again.
+    that message, in a transaction that is aborted. `rebalance`: once what was sent was handed over, let a second member
+    join the group of that service, take its part, and leave again.
     """
 
     publish: str | None = None

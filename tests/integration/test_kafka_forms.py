@@ -19,6 +19,7 @@ SCHEDULES = {
         )
     ),
     "reads-uncommitted": Schedule(actions=(Action(abort="m1"), *publish("m1"))),
+    "no-commit-on-revoke": Schedule(actions=(*publish("m1"), Action(rebalance="no-commit-on-revoke"))),
     "nack-is-skip": Schedule(
         actions=publish("m1"),
         traps=(Trap(when="before", event="produce", message="m1", service="nack-is-skip", do="cut"),),

@@ -90,6 +90,7 @@ MUTANTS = {
     "auto-commit-early": _kafka("auto_commit_early", "nothing-lost", "crash"),
     "reset-latest": _kafka("reset_latest", "nothing-lost", "kafka"),
     "nack-is-skip": _kafka("nack_is_skip", "nothing-lost", "outage"),
+    "no-commit-on-revoke": _kafka("no_commit_on_revoke", "effects-once", "kafka")._replace(race=True),
     "reads-uncommitted": _kafka("reads_uncommitted", "effects-once", "kafka"),
     "poison-blocks-partition": _kafka("poison_blocks_partition", "poison-set-aside", "poison"),
     "kafka-no-dedupe": _kafka("kafka_no_dedupe", "effects-once", "duplicates"),
