@@ -1,7 +1,7 @@
 """Does what a schedule says, action by action, and starts services again that end by themselves."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 from atleastonce import canary
 from atleastonce.durations import Duration
@@ -12,6 +12,7 @@ from atleastonce.lane import Lane, Pending
 from atleastonce.part import Part
 from atleastonce.schedule import SENTINEL, Schedule, Trap, is_of
 from atleastonce.standing import Standing
+from atleastonce.transports import Subscription
 
 _HEALTHY = range(200, 300)
 _MOMENT = 0.2
@@ -43,6 +44,10 @@ class Actor:
             "unroute": self._unroute,
             "reroute": self._reroute,
             "wait": self._wait,
+            "rewind": self._rewind,
+            "forget": self._forget,
+            "abort": self._abort,
+            "rebalance": self._rebalance,
         }
 
     def act(self) -> bool:
@@ -93,6 +98,10 @@ class Actor:
         pending = self._lane.publish(message)
         if pending is not None:
             self._pending.append(pending)
+        return True
+
+    def _abort(self, message: str) -> bool:
+        self._lane.abort(message)
         return True
 
     def _unroute(self, queue: str) -> bool:
@@ -168,6 +177,45 @@ class Actor:
                 except ServiceError:
                     if part.subject.alive:
                         raise
+
+    # -- offsets, and the group
+
+    def _rebalance(self, service: str) -> bool:
+        """Let a second member join once all was handed over and nothing passes: what is done may not be settled."""
+        self._lane.record.await_(self._handed_over, _MOMENTS * self._pace.settles)
+        self._lane.namespace.rebalance(self._lane.subscriptions())
+        self._lane.note("rebalanced", service=service)
+        return True
+
+    def _rewind(self, service: str) -> bool:
+        self._collect_all()  # what comes again has been done before
+        return self._stop(service) and self._moved("rewound", service, self._lane.namespace.rewind)
+
+    def _forget(self, service: str) -> bool:
+        up = any(not part.down for part in self._lane.of(service))
+        return (not up or self._stop(service)) and self._moved(
+            "forgotten", service, self._lane.namespace.forget
+        )
+
+    def _moved(
+        self, event: str, service: str, move: Callable[[Collection[Subscription], Mapping[int, int]], None]
+    ) -> bool:
+        """Move the offsets of a service that is down, which may leave what comes again alone: no group reads it now."""
+        first: dict[int, int] = {}
+        for each in self._lane.record.events():
+            if each.event == "published" and each.offset >= 0:
+                first.setdefault(each.partition, each.offset)
+        move(self._lane.subscriptions(), first)
+        self._lane.note(event, service=service)
+        return True
+
+    def _handed_over(self) -> bool:
+        """Tell whether every copy was handed to a service, and nothing has passed for a moment since."""
+        self._standing.read()
+        delivered = self._standing.ledger.delivered
+        record = self._lane.record
+        sent = (each.copy for each in record.events() if each.event == "published" and each.ok)
+        return record.idle() > _MOMENT and all(delivered[str(copy)] for copy in sent)
 
     # -- links
 

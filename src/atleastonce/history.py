@@ -43,11 +43,14 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
     ``sprung`` and ``unsprung`` (a trap; `note` says which), ``kill cut``, ``isolated`` and ``mended`` (a
     service; `size` links were cut), ``write`` (a system call of a service that is traced, while it handled that
     message: `size` is its number, `tag` that of its thread, `note` the call; `side` is the subject), ``untraced``
-    (why one could not be traced), ``broker-restarted``, ``unrouted`` and ``rerouted`` (a queue), ``waited``.
+    (why one could not be traced), ``broker-restarted``, ``unrouted`` and ``rerouted`` (a queue), ``waited``,
+    ``rewound`` and ``forgotten`` (the offsets of a service's group), ``rebalanced`` (that group), ``aborted`` (a copy
+    of ours, with its transaction).
 
     Of what it found: ``buried`` (`ok`: every link of the dead client ended in order), ``arrived`` (a copy of
     ours lies among the outputs or dead letters), ``committed`` (its offset is, though the answer to that was
-    lost), ``depth`` (`size` messages wait in a queue), ``health`` (the health endpoint changed; `size` is the
+    lost), ``passed-over`` (the group has committed an offset behind a copy that nothing settled: nobody will get it
+    any more), ``depth`` (`size` messages wait in a queue), ``health`` (the health endpoint changed; `size` is the
     status, 0 for no answer), ``quiet`` (`ok`; `note` is why not),
     ``canary`` (`ok`: it kept its time), ``looped`` (a copy was delivered, or a service ended by itself, more
     often than the contract allows; the case was given up), ``late`` (an output of an earlier case), ``still``

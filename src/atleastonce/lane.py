@@ -146,6 +146,12 @@ class Lane:
         )
         return None
 
+    def abort(self, message: str) -> None:
+        """Send one more copy of a message in a transaction, and abort that: nothing is owed, nobody is to see it."""
+        copy, envelope = self.cast.next_copy(message)
+        self.namespace.abort(envelope)
+        self.note("aborted", copy=copy)
+
     def ask(self, pending: "Pending") -> "Pending | None":
         """Send a copy over HTTP, once; return it where the answer says neither yes nor no.
 

@@ -113,7 +113,7 @@ class Ledger:
                     self._unconfirmed[place] = event
             case "commit" if event.copy:
                 self._committing[event.copy] = (event.service, event.link)
-            case "arrived" | "committed":
+            case "arrived" | "committed" | "passed-over":
                 self._arrived(event)
             case "return":
                 self._owe(event, -1)
@@ -162,7 +162,7 @@ class Ledger:
             self._settled[event.copy] += 1
 
     def _arrived(self, event: Event) -> None:
-        """Settle a copy that lies at its end, passed on by the subject or set aside by the broker."""
+        """Settle a copy at its end: passed on by the subject, set aside by the broker, or before a committed offset."""
         if event.copy and self._settled[event.copy] < self._owed[event.copy]:
             self._settled[event.copy] += 1
             self._adrift.discard(event.copy)

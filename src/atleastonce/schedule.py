@@ -17,8 +17,9 @@ from atleastonce.errors import UsageError
 
 When = Literal["before", "after"]
 Verb = Literal[
-    "publish", "start", "stop", "cut", "isolate", "mend", "restart", "unroute", "reroute", "wait", "replay"
-]
+    "publish", "start", "stop", "cut", "isolate", "mend", "restart", "unroute", "reroute", "wait", "replay",
+    "rewind", "forget", "abort", "rebalance",
+]  # fmt: skip
 _VERBS: tuple[Verb, ...] = get_args(Verb)
 
 FORMAT = 1
@@ -71,7 +72,11 @@ class Action(
     until the health endpoint of the service says so, where it has one. `restart`: the broker, which is its only
     target. `unroute`: delete that queue with its bindings, until `reroute` makes it again. `wait`: let that
     much time pass, where time itself is the fault (a message that expires). `replay`: have a second service with
-    a group and state of its own read the same log from offset zero, varied so (`VARIATIONS`).
+    a group and state of its own read the same log from offset zero, varied so (`VARIATIONS`). `rewind`: once what
+    was sent is settled, stop that service, and move its group's offsets back to the first record of the case;
+    `forget`: with that service down, lose them, and what had come before the case; `start` follows both. `abort`:
+    one more copy of that message, in a transaction that is aborted. `rebalance`: once what was sent was handed over,
+    let a second member join the group of that service, take its part, and leave again.
     """
 
     publish: str | None = None
@@ -85,6 +90,10 @@ class Action(
     reroute: str | None = None
     wait: str | None = None
     replay: str | None = None
+    rewind: str | None = None
+    forget: str | None = None
+    abort: str | None = None
+    rebalance: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse an action that does nothing, or two things."""

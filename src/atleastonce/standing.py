@@ -19,6 +19,9 @@ _INNOCENT = 100
 _EXITS = 5
 """How often services may end by themselves in a case without poison."""
 
+_IDLE = 0.5
+"""Seconds without an event before the broker is asked what a group has committed."""
+
 
 class Looped(Exception):  # noqa: N818 - a finding about the service, not a failure of ours
     """Something goes round in circles; the message says what, `copy` or `service` what it is about."""
@@ -44,6 +47,8 @@ class Standing:
         self._passed_on: list[Event] = []
         self._depths: Counter[str] = Counter()
         self._exits = 0
+        self._places: dict[str, tuple[int, int]] = {}
+        self._asked = 0.0
         promised = lane.contract.promised.get("poison-set-aside")
         attempts = promised.attempts if isinstance(promised, PoisonSetAside) else _ATTEMPTS
         disturbances = len(schedule.traps) + sum(action.verb != "publish" for action in schedule.actions)
@@ -63,6 +68,7 @@ class Standing:
         self.ledger.feed(fresh)
         if self._progress is not None:
             self._progress.feed(fresh)
+        self._places |= {e.copy: (e.partition, e.offset) for e in fresh if e.copy and _is_placed(e)}
         passed_on = (event for event in fresh if event.event == "publish" and event.copy)
         self._passed_on += (event for event in passed_on if event.queue and "/" not in event.queue)
 
@@ -102,6 +108,7 @@ class Standing:
             self._note_committed()
         if self.ledger.unsettled():
             self._note_vanished()
+            self._note_passed_over()
             return False
         if self.ledger.unconfirmed:
             return False
@@ -126,6 +133,22 @@ class Standing:
             if not self.lane.namespace.exists(event.queue):
                 note = "there is no such queue"
                 self.lane.note("return", copy=event.copy or "", queue=event.queue, note=note)
+
+    def _note_passed_over(self) -> None:
+        """Note the copies before an offset that their group has committed: Kafka gives these to it no more.
+
+        A commit that passes the relay settles what was fetched before it; a service that begins behind a record never
+        fetched it. Asked now and then where nothing passes, so that the answer to a commit is recorded first.
+        """
+        waiting = {copy: self._places[copy] for copy in self.ledger.unsettled() if copy in self._places}
+        record = self.lane.record
+        if not waiting or record.idle() < _IDLE or record.clock() - self._asked < _IDLE:
+            return
+        self._asked = record.clock()
+        reached = self.lane.namespace.reached(self.lane.subscriptions())
+        for copy, (partition, offset) in waiting.items():
+            if offset < reached.get(partition, 0):
+                self.lane.note("passed-over", copy=copy, partition=partition, offset=offset, settles=True)
 
     def shown(self, wanted: int) -> bool:
         """Tell whether so many outputs of the sentinel have come out; set aside, it will have none."""
@@ -193,3 +216,7 @@ class Standing:
             poison = copy.partition("#")[0] in self._poisons
             if times > (self._poison_limit if poison else _INNOCENT):
                 raise Looped(f"{copy} was delivered {times} times", copy=copy)
+
+
+def _is_placed(event: Event) -> bool:
+    return event.event == "published" and event.offset >= 0

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from atleastonce.brokers import Broker
@@ -76,6 +76,24 @@ def test_depth_is_what_the_group_has_not_committed(namespace: KafkaNamespace, ka
     assert namespace.depth(orders) == 3
     consumer.commit(message=message, asynchronous=False)
     assert namespace.depth(orders) == 2
+    consumer.close()
+
+
+def test_offsets_are_moved_back_and_lost(namespace: KafkaNamespace, kafka: Broker) -> None:
+    """A group that has lost them owes what is still there: nothing from before the places that were named."""
+    orders = [Subscription(namespace.topics["orders"], namespace.group)]
+    partition = {namespace.publish(Envelope(b"x", key="k")).partition for _ in range(3)}.pop()
+    settings = {"bootstrap.servers": kafka.url, "group.id": namespace.group, "enable.auto.commit": False}
+    done = TopicPartition(orders[0].queue, partition, 3)
+    consumer = Consumer(settings)
+    consumer.commit(offsets=[done], asynchronous=False)
+    assert namespace.reached(orders) == {partition: 3}
+    namespace.rewind(orders, {partition: 1})
+    assert (namespace.reached(orders), namespace.depth(orders)) == ({partition: 1}, 2)
+    namespace.forget(orders, {partition: 2})
+    assert namespace.reached(orders) == {}
+    consumer.commit(offsets=[TopicPartition(orders[0].queue, 1 - partition, 0)], asynchronous=False)
+    assert namespace.depth(orders) == 1
     consumer.close()
 
 

@@ -11,6 +11,7 @@ from atleastonce.exploration import EXPLORERS
 from atleastonce.exploration.crash_points import crash_points, crashes
 from atleastonce.exploration.crowd import crowd
 from atleastonce.exploration.duplicates import duplicates
+from atleastonce.exploration.kafka import kafka
 from atleastonce.exploration.order import order
 from atleastonce.exploration.outages import backlog, outages
 from atleastonce.exploration.poison import poison
@@ -252,7 +253,10 @@ def test_crowd_begins_with_the_messages_of_the_calm_run(count: int, bodies: str)
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_explorations_define_what_they_publish(name: str) -> None:
     """Each schedule is of the same contract and seed, and could be read from its file."""
-    given = contract("keeps-order", "poison-set-aside", "backlog-drains", "recovers", "replays-identically")
+    given = contract(
+        *("keeps-order", "poison-set-aside", "backlog-drains", "recovers", "replays-identically"),
+        broker="kafka" if name == "kafka" else "rabbitmq",
+    )
     given = msgspec.structs.replace(given, replay=Replay(report="http://127.0.0.1:{port}/report"))
     happened = "published m1#1; deliver m1#1 *shop; request m1 *shop ^mail"
     found = [*islice(EXPLORERS[name](calm(happened), given), 100)]  # random ones have no end
@@ -287,6 +291,19 @@ def test_a_log_is_read_again_in_every_way_that_may_not_matter() -> None:
     bodies = {message.body for message in four[0].messages.values()}
     assert len(bodies) == 12
     assert '{"at": "2026-02-17T14:33:41Z", "amount": 1.51, "items": 2}' in bodies
+
+
+def test_group_and_transactions_are_disturbed_on_kafka() -> None:
+    """Each message aborted first; offsets moved back behind what was done, lost before what waits; a second member."""
+    happened = calm("published m1#1; published m2#1")
+    assert told(kafka(happened, contract(broker="kafka"))) == [
+        "abort m1; publish m1; publish m2",
+        "abort m2; publish m2; publish m1",
+        "publish m1; publish m2; rewind shop; start shop",
+        "publish m1; publish m2; rebalance shop",
+        "stop shop; publish m1; publish m2; forget shop; start shop",
+    ]
+    assert told(kafka(happened, contract())) == []
 
 
 BIG = Schedule(

@@ -47,6 +47,13 @@ def test_settlement_that_the_broker_never_learnt_of_does_not_count(settled: str)
     assert ledger(again + f"; {settled}").unsettled() == ()
 
 
+def test_copy_that_its_group_has_passed_over_is_settled() -> None:
+    """Once: where it is delivered all the same, offsets were moved back, and it is owed again."""
+    passed = "published m1#1; passed-over m1#1"
+    assert ledger(passed).unsettled() == ()
+    assert ledger(f"{passed}; passed-over m1#1; fetch m1#1").unsettled() == ("m1#1",)
+
+
 @pytest.mark.parametrize("back", ["requeue m1#1", "closed"])
 def test_what_was_given_back_may_be_set_aside_by_the_broker(back: str) -> None:
     """A limit of deliveries, at the broker, makes a dead letter of it: there it is settled."""

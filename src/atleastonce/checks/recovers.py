@@ -29,7 +29,7 @@ def check(history: History) -> Verdict:
 
 def _judged(case: Case) -> Verdict:
     schedule = case.history.header.schedule
-    if case.poisons or case.planned("stop", "unroute"):
+    if case.poisons or case.planned("stop", "unroute", "rewind", "forget", "rebalance"):
         raise Unjudgeable("the schedule holds another fault than a crash or a dead link", occasion=False)
     if not schedule.traps and not case.planned("cut", "isolate", "restart"):
         raise Unjudgeable("no crash and no dead link was planned", occasion=False)

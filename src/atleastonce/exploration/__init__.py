@@ -6,6 +6,7 @@ from atleastonce.contract import Contract
 from atleastonce.exploration.crash_points import crashes
 from atleastonce.exploration.duplicates import duplicates
 from atleastonce.exploration.http import http
+from atleastonce.exploration.kafka import kafka
 from atleastonce.exploration.order import order
 from atleastonce.exploration.outages import outages
 from atleastonce.exploration.poison import poison
@@ -31,6 +32,7 @@ EXPLORERS: dict[str, Explorer] = {
     "crash": crashes,
     "http": http,
     "replay": replays,
+    "kafka": kafka,
     "writes": traces,
     "random": _random,
 }

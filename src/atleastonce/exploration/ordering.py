@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from atleastonce.schedule import Schedule, Trap
 
-_SLOW = frozenset({"stop", "isolate", "wait", "unroute", "restart"})
+_SLOW = frozenset({"stop", "isolate", "wait", "unroute", "restart", "rewind", "forget", "rebalance"})
 """Actions that make a service wait for something, or many messages wait for a service."""
 _SETTLES = frozenset({"ack", "nack", "reject", "commit"})
 """The events by which a message is over for the broker: whoever errs in their order errs here."""

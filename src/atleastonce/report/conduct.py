@@ -12,7 +12,8 @@ from atleastonce.schedule import VARIATIONS
 
 OF_NO_MESSAGE = frozenset({
     "start", "stop", "exit", "exited", "cut", "isolated", "mended", "health", "depth", "looped",
-    "broker-restarted", "unrouted", "rerouted", "waited", "varied",
+    "broker-restarted", "unrouted", "rerouted", "waited", "varied", "rewound", "forgotten",
+    "rebalanced",
 })  # fmt: skip
 """What is told whichever messages a story is about."""
 
@@ -43,6 +44,11 @@ class Conduct:
             "unrouted": _unrouted,
             "rerouted": _rerouted,
             "waited": self._waited,
+            "rewound": _rewound,
+            "forgotten": _forgotten,
+            "passed-over": _passed_over,
+            "rebalanced": _rebalanced,
+            "aborted": _aborted,
             "looped": self._looped,
             "varied": self._varied,
         }
@@ -167,3 +173,25 @@ def _unrouted(event: Event) -> Step:
 
 def _rerouted(event: Event) -> Step:
     return Step("reroute", queue_name(event.queue), "runner", "broker", "made again with its bindings")
+
+
+def _rewound(event: Event) -> Step:
+    return _fault(f"the offsets of {event.service} moved back", "rewind", "runner", "broker")
+
+
+def _forgotten(event: Event) -> Step:
+    return _fault(f"the offsets of {event.service} lost", "forget", "runner", "broker")
+
+
+def _passed_over(event: Event) -> Step:
+    return Step("passed", str(event.message), "service", "service", "its group has committed a later offset")
+
+
+def _rebalanced(event: Event) -> Step:
+    return _fault(
+        f"a second member joined the group of {event.service}, and left", "rebalance", "runner", "broker"
+    )
+
+
+def _aborted(event: Event) -> Step:
+    return _fault(f"{event.message} sent, and aborted", "abort", "runner", "broker")

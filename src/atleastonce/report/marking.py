@@ -16,7 +16,7 @@ from atleastonce.verdict import Verdict
 Mark = tuple[Event, str]
 _DELIVERIES = frozenset({"deliver", "fetch"})
 _OUTPUTS = frozenset({"publish", "produce"})
-_PAUSES = frozenset({"stop", "waited", "unrouted"})
+_PAUSES = frozenset({"stop", "waited", "unrouted", "rewound", "forgotten"})
 """Faults after which a service need not recover from anything."""
 
 

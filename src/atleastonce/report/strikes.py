@@ -6,7 +6,19 @@ from collections.abc import Iterator
 from atleastonce.history import Event, History
 from atleastonce.report.wording import trap_of
 
-ACTS = frozenset({"stop", "isolated", "broker-restarted", "unrouted", "waited"})
+ACTS = frozenset(
+    {
+        "stop",
+        "isolated",
+        "broker-restarted",
+        "unrouted",
+        "waited",
+        "rewound",
+        "forgotten",
+        "rebalanced",
+        "aborted",
+    }
+)
 """What actions do that is a fault; ``cut`` is one of them where no trap made it."""
 _SILENT = frozenset({"closed", "health"})
 

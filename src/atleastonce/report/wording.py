@@ -18,6 +18,10 @@ ALLOWED: Mapping[str, str] = {
     "isolate": "a network may be parted, and whole again later",
     "restart": "a broker may be restarted at any time",
     "unroute": "a queue may be deleted by an operator; an unroutable message is returned",
+    "rewind": "offsets may be set back, by whoever wants records again; what is behind them is delivered once more",
+    "forget": "a broker deletes the offsets of a group that was away too long, and records by a time of their own",
+    "rebalance": "members of a group come and go; what was not committed goes to the next owner",
+    "abort": "a transaction may be aborted; who reads what is committed never sees it",
     "wait": "a message may lie for any length of time",
 }
 """The rules that allow what the actions of a schedule do; what its traps do is allowed by their faults."""

@@ -94,6 +94,21 @@ class Namespace(Protocol):
     def again(self, name: str) -> "Namespace":
         """Return another one with the same log, and a group of its own."""
 
+    def reached(self, subscriptions: Collection[Subscription]) -> Mapping[int, int]:
+        """Return, by partition of the input, the offset before which the groups have committed everything."""
+
+    def abort(self, envelope: Envelope) -> None:
+        """Send one copy to the contract's input in a transaction, and abort that."""
+
+    def rebalance(self, subscriptions: Collection[Subscription]) -> None:
+        """Let a second member join the groups that read the input, take its part, and leave again."""
+
+    def rewind(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> None:
+        """Move offsets of groups without members back to these, by partition of the input."""
+
+    def forget(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> None:
+        """Lose the offsets of groups without members, and the records before these offsets."""
+
     def __enter__(self) -> Self:
         """Create the namespace."""
 

@@ -1,7 +1,7 @@
 """Kafka for one lane: topics and a group of its own, confirmed publishing, reading what came out."""
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +19,7 @@ from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ign
 
 from atleastonce.contract import Contract
 from atleastonce.errors import TransportError
-from atleastonce.transports import Envelope, Letter, Receipt, Subscription
+from atleastonce.transports import Envelope, Letter, Receipt, Subscription, kafka_group, kafka_offsets
 from atleastonce.transports.kafka_client import (
     BASE,
     CONSUMER,
@@ -60,6 +60,7 @@ class KafkaNamespace:
         self._groups = {self.group}
         self._reader: Consumer | None = None
         self._done: dict[Place, int] = {}
+        self._void: set[tuple[Place, int]] = set()
 
     def __enter__(self) -> Self:
         self._admin = AdminClient({**BASE, **self._servers})
@@ -156,6 +157,45 @@ class KafkaNamespace:
         """Refuse, as `unroute` does."""
         self.unroute(queue)
 
+    def reached(self, subscriptions: Collection[Subscription]) -> Mapping[int, int]:
+        """Return, by partition of the input, the offset before which every group has committed everything."""
+        found: dict[int, int] = {}
+        for topic, group in self._reading(subscriptions):
+            with translated(f"read how far the group {group} is on the topic {topic}"):
+                committed = self._committed(group, self._partitions(topic))
+            found |= {p: min(found.get(p, offset), offset) for (_, p), offset in committed.items()}
+        return found
+
+    def abort(self, envelope: Envelope) -> None:
+        """Produce one copy in a transaction, and abort that; its place is known, since it counts for nothing."""
+        topic = self._real(self._contract.input.topic)
+        with translated(f"abort a transaction on the topic {topic}"):
+            report = kafka_group.aborted(self._servers, self.name, topic, envelope)
+        self._void.add(((topic, report.partition() or 0), report.offset() or 0))
+
+    def rebalance(self, subscriptions: Collection[Subscription]) -> None:
+        """Let a second member join the groups that read the input, take its part, and leave again."""
+        for topic, group in self._reading(subscriptions):
+            with translated(f"join the group {group}"):
+                kafka_group.joined(self._servers, group, topic)
+
+    def rewind(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> None:
+        """Move the offsets of groups without members back to these, by partition of the input."""
+        for topic, group in self._reading(subscriptions):
+            with translated(f"move back the offsets of the group {group}"):
+                kafka_offsets.moved(self._admin, group, topic, first)
+
+    def forget(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> None:
+        """Lose the offsets of groups without members, and the records of the input before these offsets."""
+        for topic, group in self._reading(subscriptions):
+            with translated(f"lose the offsets of the group {group}"):
+                kafka_offsets.lost(self._admin, group, self._partitions(topic), first)
+
+    def _reading(self, subscriptions: Collection[Subscription]) -> list[Subscription]:
+        """Return those of groups that read the input."""
+        topic = self._real(self._contract.input.topic)
+        return [each for each in subscriptions if each.queue == topic and each.group]
+
     def _real(self, topic: str) -> str:
         """Return the name on the broker of a topic that the contract, or an event, names."""
         return self.topics.get(topic, topic)
@@ -182,7 +222,10 @@ class KafkaNamespace:
             committed = self._committed(group, places)
             if not committed and not self._exists(group):
                 return 0
-            return sum(max(0, end - committed.get(place, 0)) for place, end in ends.items())
+            # Where nothing is committed, a group owes what is still there.
+            begin = self._begins([place for place, end in ends.items() if end and place not in committed])
+            done = {**begin, **committed}
+            return sum(max(0, self._solid(place, end) - done.get(place, 0)) for place, end in ends.items())
 
     def _committed(self, group: str, places: list[Place]) -> dict[Place, int]:
         """Return the offsets that the group has committed; none for a partition without."""
@@ -210,6 +253,19 @@ class KafkaNamespace:
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         asked = {TopicPartition(*place): latest for place in places}
         answers = self._admin.list_offsets(asked, isolation_level=isolation, request_timeout=WITHIN)
+        return {(each.topic, each.partition): f.result(WITHIN).offset for each, f in answers.items()}
+
+    def _solid(self, place: Place, end: int) -> int:
+        """Return the offset behind the last record that a group owes: an aborted one, and its marker, are none."""
+        while found := [n for n in (1, 2) if (place, end - n) in self._void]:
+            end -= found[0]
+        return end
+
+    def _begins(self, places: list[Place]) -> dict[Place, int]:
+        """Return the offset of the first record that is still there."""
+        earliest = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+        asked = {TopicPartition(*place): earliest for place in places}
+        answers = self._admin.list_offsets(asked, request_timeout=WITHIN) if asked else {}
         return {(each.topic, each.partition): f.result(WITHIN).offset for each, f in answers.items()}
 
     def _partitions(self, topic: str) -> list[Place]:

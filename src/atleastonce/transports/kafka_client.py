@@ -161,7 +161,7 @@ def _text(value: bytes | str | None) -> Any:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
-def settle(futures: Mapping[str, Future[Any]], ignored: Collection[int] = ()) -> None:
+def settle(futures: Mapping[Any, Future[Any]], ignored: Collection[int] = ()) -> None:
     """Wait for everything that was asked of the broker; errors in `ignored` are as good as done."""
     for future in futures.values():
         try:

@@ -142,6 +142,26 @@ class RabbitmqNamespace:
         if (was := self._deleted.pop(queue, None)) is not None:
             self._manage().make_queue(self.name, queue, was)
 
+    def reached(self, subscriptions: Collection[Subscription]) -> Mapping[int, int]:  # noqa: ARG002 - none is there
+        """Return nothing: there are no offsets."""
+        return {}
+
+    def abort(self, envelope: Envelope) -> None:  # noqa: ARG002 - whatever it is
+        """Refuse: there are no transactions."""
+        raise TransportError("cannot abort a transaction: only Kafka has some")
+
+    def rebalance(self, subscriptions: Collection[Subscription]) -> None:  # noqa: ARG002
+        """Refuse: there are no groups."""
+        raise TransportError("cannot join a group: only Kafka has some")
+
+    def rewind(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> None:  # noqa: ARG002
+        """Refuse: there are no offsets."""
+        raise TransportError("cannot move offsets: only Kafka has some")
+
+    def forget(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> None:
+        """Refuse, as `rewind` does."""
+        self.rewind(subscriptions, first)
+
     def _manage(self) -> "Management":
         if self._management is None:
             raise TransportError(

@@ -18,7 +18,7 @@ class Mutant(NamedTuple):
     promise: str
     broker: str
     contract: str = "rabbitmq"
-    explore: tuple[str, ...] = ("duplicates", "order", "poison", "outage", "crash", "http")
+    explore: tuple[str, ...] = ("duplicates", "order", "poison", "outage", "crash", "http", "kafka")
     instances: int = 1
     reset: str = "fresh-ids"
     queue_types: tuple[str, ...] = ("quorum", "classic")
@@ -92,6 +92,10 @@ MUTANTS = {
     "endless-retry": _rest("endless_retry", "backs-off"),
     "retry-new-key": _rest("retry_new_key", "effects-once"),
     "auto-commit-early": _kafka("auto_commit_early", "nothing-lost", "crash"),
+    "reset-latest": _kafka("reset_latest", "nothing-lost", "kafka"),
+    "nack-is-skip": _kafka("nack_is_skip", "nothing-lost", "outage"),
+    "no-commit-on-revoke": _kafka("no_commit_on_revoke", "effects-once", "kafka")._replace(race=True),
+    "reads-uncommitted": _kafka("reads_uncommitted", "effects-once", "kafka"),
     "poison-blocks-partition": _kafka("poison_blocks_partition", "poison-set-aside", "poison"),
     "kafka-no-dedupe": _kafka("kafka_no_dedupe", "effects-once", "duplicates"),
     "kafka-dedupe-in-memory": _kafka("kafka_dedupe_in_memory", "effects-once", "crash"),

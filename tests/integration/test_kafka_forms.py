@@ -1,0 +1,53 @@
+"""What there is on Kafka alone: one schedule that breaks each mutant, and none that breaks the reference."""
+
+import pytest
+
+from atleastonce.campaign import Plan
+from atleastonce.commands import reference
+from atleastonce.schedule import Action, Message, Schedule, Trap, publish
+from campus_food.mutants import MUTANTS
+
+pytestmark = pytest.mark.timeout(120)
+
+SCHEDULES = {
+    "reset-latest": Schedule(
+        actions=(
+            Action(stop="reset-latest"),
+            *publish("m1"),
+            Action(forget="reset-latest"),
+            Action(start="reset-latest"),
+        )
+    ),
+    "reads-uncommitted": Schedule(actions=(Action(abort="m1"), *publish("m1"))),
+    "no-commit-on-revoke": Schedule(actions=(*publish("m1"), Action(rebalance="no-commit-on-revoke"))),
+    "nack-is-skip": Schedule(
+        actions=publish("m1"),
+        traps=(Trap(when="before", event="produce", message="m1", service="nack-is-skip", do="cut"),),
+    ),
+}
+
+
+@pytest.fixture
+def atleastonce_provider() -> str:
+    """Say which broker is used: one provider is enough for what takes a while."""
+    return "native"
+
+
+@pytest.mark.parametrize("mutant", SCHEDULES)
+def test_mutant_is_broken_by_one_schedule(subject, mutant, replays, tmp_path):
+    """By its promise, whenever it is carried out."""
+    wrong, schedule = MUTANTS[mutant], SCHEDULES[mutant]
+    contract = reference.contract(tmp_path, "kafka", mutant, wrong.module)
+    body = contract.contract.input.message
+    sent = {name: Message(id=name, body=body) for name in schedule.published}
+    replayed = subject(contract).replay(
+        Schedule(messages=sent, actions=schedule.actions, traps=schedule.traps), max(1, replays - 2)
+    )
+    assert {each.verdicts[wrong.promise].outcome for each in replayed} == {"broken"}
+
+
+def test_reference_is_left_alone(subject, campus):
+    """Nothing is broken, nothing unknown that had an occasion."""
+    found = subject(campus("kafka")).verify(Plan(messages=2, explore=("kafka",))).findings
+    assert sum(tally.broken + tally.unknown for tally in found.tallies.values()) == 0, found.tallies
+    assert found.tallies["effects-once"].kept > 0
