@@ -183,8 +183,8 @@ class Actor:
     def _rebalance(self, service: str) -> bool:
         """Let a second member join once all was handed over and nothing passes: what is done may not be settled."""
         self._lane.record.await_(self._handed_over, _MOMENTS * self._pace.settles)
-        self._lane.namespace.rebalance(self._lane.subscriptions())
-        self._lane.note("rebalanced", service=service)
+        could = self._lane.namespace.rebalance(self._lane.subscriptions())
+        self._lane.note("rebalanced", service=service, note="" if could else "it takes no other member")
         return True
 
     def _rewind(self, service: str) -> bool:

@@ -1,8 +1,7 @@
 """Casts the messages of a schedule for one case: gives them ids of their own, and takes these out of what is seen.
 
-Ids are UUIDs that nobody has seen before (a database of the service may remember those of an earlier run), so that
-finding one in an output proves which input it belongs to, and two runs compare once each id is replaced by its
-name: ``<m1.id>``.
+Ids are UUIDs made from the case, whose name no other case ever had, so that finding one in an output proves which
+input it belongs to, and two runs compare once each id is replaced by its name: ``<m1.id>``.
 """
 
 import base64
@@ -23,6 +22,7 @@ from atleastonce.relay.codec import COPY_HEADER, HEX, Names
 from atleastonce.schedule import SENTINEL, Message, Schedule
 from atleastonce.transports import Envelope, Letter
 
+_SPACE = uuid.UUID("6f1d3f0e-5a3c-4f0e-9a70-a71ea570ce00")
 _ID = re.compile(
     rf"{HEX}(?:{HEX}{{7}}-{HEX}{{4}}-{HEX}{{4}}-{HEX}{{4}}-{HEX}{{12}}|(?<=\d)(?<!\d\d)\d{{9}}(?!\d))"
 )
@@ -41,8 +41,8 @@ class Cast:
         self.messages = {**schedule.messages, SENTINEL: _sentinel(schedule, contract)}
         self.values = {
             name: {
-                "id": str(uuid.uuid4()),
-                "message_id": str(uuid.uuid4()),
+                "id": str(uuid.uuid5(_SPACE, f"{case}/{name}/id")),
+                "message_id": str(uuid.uuid5(_SPACE, f"{case}/{name}/message_id")),
                 "n": str(next(numbers)),
             }
             for name in self.messages

@@ -1,7 +1,7 @@
 """A lane: a namespace on the broker, and the services of the contract in it, each behind a relay of its own."""
 
 import itertools
-import secrets
+import random
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -57,7 +57,7 @@ class Lane:
         self.name = name
         self.twist = twist
         self._on = on
-        self._ids = ids or name
+        self._ids = f"{site.run}/{ids or name}"
         self.contract = site.contract.contract
         self.record = Record()
         self.names = Names()
@@ -65,7 +65,8 @@ class Lane:
         self.spoiled = False
         self.parts: tuple[Part, ...] = ()
         # Numbers that nothing else is likely to be, so that they can be told wherever they turn up.
-        self._numbers = itertools.count(1_000_000_001 + secrets.randbelow(1_000_000_000))
+        first = 1_000_000_001 + random.Random(self._ids).randrange(1_000_000_000)  # noqa: S311 - no secret
+        self._numbers = itertools.count(first)
         self._observer = HttpObserver()
         self.expires: dict[str, int] = {}
         self._consumed: set[tuple[str, str]] = set()

@@ -1,8 +1,9 @@
 """Where lanes are laid: what the lanes of one run have in common."""
 
+import secrets
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from atleastonce.contract import ContractFile
@@ -32,3 +33,5 @@ class Site:
     """Set when the run shall end; every wait asks."""
     restart: Callable[[], None] | None
     """Restarts the broker, for everybody; None where that is not ours to do."""
+    run: str = field(default_factory=lambda: secrets.token_hex(8))
+    """What no other run is called: a database of the service may remember the ids of an earlier one."""

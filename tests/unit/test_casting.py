@@ -71,9 +71,10 @@ def test_duplicate_differs_in_nothing_but_its_name() -> None:
     assert one._replace(headers={}) == two._replace(headers={})
 
 
-def test_ids_are_new_in_every_case_of_every_run() -> None:
-    """Ids are UUIDs of ours, so that finding one is proof; a database may remember those of an earlier run."""
-    first, other = cast().values, cast().values
+def test_ids_are_new_in_every_case_and_the_same_for_the_same_case() -> None:
+    """Ids are UUIDs of ours, so that finding one is proof."""
+    first, same, other = cast().values, cast().values, cast("lane-1/case-2").values
+    assert first == same
     found = [
         values[key] for case in (first, other) for values in case.values() for key in ("id", "message_id")
     ]

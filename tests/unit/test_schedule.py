@@ -110,7 +110,10 @@ def test_action_does_exactly_one_thing(fields: dict[str, str]) -> None:
         Action(**fields)
 
 
-VERBS = "publish, start, stop, cut, isolate, mend, restart, unroute, reroute, wait, replay, rewind, forget, abort, rebalance"
+VERBS = (
+    "publish, start, stop, cut, isolate, mend, restart, unroute, reroute, wait, replay, rewind, forget, "
+    "abort, rebalance"
+)
 NAME = "name a schedule.json that a run has saved"
 
 

@@ -188,9 +188,9 @@ def _passed_over(event: Event) -> Step:
 
 
 def _rebalanced(event: Event) -> Step:
-    return _fault(
-        f"a second member joined the group of {event.service}, and left", "rebalance", "runner", "broker"
-    )
+    what = f"the group of {event.service}"
+    said = f"{what}: {event.note}" if event.note else f"a second member joined {what}, and left"
+    return _fault(said, "rebalance", "runner", "broker")
 
 
 def _aborted(event: Event) -> Step:

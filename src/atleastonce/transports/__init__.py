@@ -100,8 +100,8 @@ class Namespace(Protocol):
     def abort(self, envelope: Envelope) -> None:
         """Send one copy to the contract's input in a transaction, and abort that."""
 
-    def rebalance(self, subscriptions: Collection[Subscription]) -> None:
-        """Let a second member join the groups that read the input, take its part, and leave again."""
+    def rebalance(self, subscriptions: Collection[Subscription]) -> bool:
+        """Let a second member join the groups that read the input, take its part, and leave; say whether it could."""
 
     def rewind(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> None:
         """Move offsets of groups without members back to these, by partition of the input."""

@@ -173,11 +173,13 @@ class KafkaNamespace:
             report = kafka_group.aborted(self._servers, self.name, topic, envelope)
         self._void.add(((topic, report.partition() or 0), report.offset() or 0))
 
-    def rebalance(self, subscriptions: Collection[Subscription]) -> None:
+    def rebalance(self, subscriptions: Collection[Subscription]) -> bool:
         """Let a second member join the groups that read the input, take its part, and leave again."""
+        done = []
         for topic, group in self._reading(subscriptions):
             with translated(f"join the group {group}"):
-                kafka_group.joined(self._servers, group, topic)
+                done.append(kafka_group.joined(self._admin, self._servers, group, topic))
+        return any(done)
 
     def rewind(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> None:
         """Move the offsets of groups without members back to these, by partition of the input."""

@@ -4,17 +4,18 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from confluent_kafka import Consumer, Message, Producer
+from confluent_kafka import Consumer, ConsumerGroupType, Message, Producer
+from confluent_kafka.admin import AdminClient
 
 from atleastonce.transports import Envelope
 from atleastonce.transports.kafka_client import BASE, CONSUMER, PRODUCER, WITHIN, produced
 
 _POLL = 0.05
-_MEMBER = {
-    "partition.assignment.strategy": "range,roundrobin",
-    "enable.partition.eof": False,
-    "auto.offset.reset": "earliest",
-}
+_MEMBER = {"enable.partition.eof": False, "auto.offset.reset": "earliest"}
+_PATIENCE = 3.0
+"""How long a member without any part waits for one, in seconds: with cooperative assignors it comes a round later."""
+_ASSIGNORS = ("range", "roundrobin", "cooperative-sticky")
+"""Those that our client knows; the members of a group must agree on one."""
 
 
 def aborted(servers: Mapping[str, str], name: str, topic: str, envelope: Envelope) -> Message:
@@ -27,22 +28,33 @@ def aborted(servers: Mapping[str, str], name: str, topic: str, envelope: Envelop
     return report
 
 
-def joined(servers: Mapping[str, str], group: str, topic: str) -> None:
-    """Join a group, take what is assigned without reading any of it, and leave; raise TimeoutError."""
-    assigned: list[Any] = []
+def joined(admin: AdminClient, servers: Mapping[str, str], group: str, topic: str) -> bool:
+    """Join a group, take a part without settling any of it, and leave; say whether that can be done.
 
-    def take(consumer: Consumer, partitions: list[Any]) -> None:
-        consumer.assign(partitions)
-        consumer.pause(partitions)
-        assigned.append(partitions)
+    A group without members is none to share with, and one whose members divide their partitions by a protocol
+    of their own takes no other. Raise TimeoutError where it takes us, and nothing comes of it.
+    """
+    found = admin.describe_consumer_groups([group], request_timeout=WITHIN)[group].result(WITHIN)
+    if found.type == ConsumerGroupType.CONSUMER:
+        protocol = {"group.protocol": "consumer"}
+    elif found.partition_assignor in _ASSIGNORS:
+        protocol = {"partition.assignment.strategy": found.partition_assignor}
+    else:
+        return False
+    if found.members:
+        _visit({**CONSUMER, **_MEMBER, **protocol, **servers, "group.id": group}, topic)
+    return bool(found.members)
 
-    consumer = Consumer({**CONSUMER, **_MEMBER, **servers, "group.id": group})
+
+def _visit(settings: Mapping[str, Any], topic: str) -> None:
+    parts: list[list[Any]] = []
+    consumer = Consumer(dict(settings))
     try:
-        consumer.subscribe([topic], on_assign=take)
-        until = time.monotonic() + WITHIN
-        while not assigned:
-            consumer.poll(_POLL)
-            if time.monotonic() > until:
-                raise TimeoutError("no partitions were assigned to a second member")
+        consumer.subscribe([topic], on_assign=lambda _, partitions: parts.append(partitions))
+        began = time.monotonic()
+        while not any(parts) and time.monotonic() < began + (_PATIENCE if parts else WITHIN):
+            consumer.poll(_POLL)  # what it reads is not committed: it comes again to who owns it then
     finally:
         consumer.close()
+    if not parts:
+        raise TimeoutError("no partitions were assigned to a second member")

@@ -150,7 +150,7 @@ class RabbitmqNamespace:
         """Refuse: there are no transactions."""
         raise TransportError("cannot abort a transaction: only Kafka has some")
 
-    def rebalance(self, subscriptions: Collection[Subscription]) -> None:  # noqa: ARG002
+    def rebalance(self, subscriptions: Collection[Subscription]) -> bool:  # noqa: ARG002
         """Refuse: there are no groups."""
         raise TransportError("cannot join a group: only Kafka has some")
 
