@@ -79,7 +79,7 @@ def demo(**options: object) -> int:
 @click.option(
     "--explore",
     metavar="WHAT,…",
-    help="What to try: any of duplicates, order, poison, outage, crash, http, writes.  [default: all but writes]",
+    help="What to try: any of duplicates, order, poison, outage, crash, http, writes.  [default: all but writes and random]",
 )
 @click.option(
     "--messages", type=click.IntRange(1, 20), default=3, show_default=True, help="How many messages."
