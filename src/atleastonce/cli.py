@@ -79,7 +79,8 @@ def demo(**options: object) -> int:
 @click.option(
     "--explore",
     metavar="WHAT,…",
-    help="What to try: any of duplicates, order, poison, outage, crash, http, writes.  [default: all but writes and random]",
+    help="What to try: any of duplicates, order, poison, outage, crash, http, replay, kafka, writes, random.  "
+    "[default: all but the last two]",
 )
 @click.option(
     "--messages", type=click.IntRange(1, 20), default=3, show_default=True, help="How many messages."

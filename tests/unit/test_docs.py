@@ -12,6 +12,7 @@ import pytest
 from atleastonce.brokers import settings
 from atleastonce.brokers.docker import IMAGE_VARIABLES
 from atleastonce.checks import CHECKS
+from atleastonce.cli import cli
 from atleastonce.contract import Contract, Service
 from atleastonce.contract_file import load, parse
 from atleastonce.durations import Duration
@@ -160,6 +161,8 @@ def test_faults_and_explorations_are_explained() -> None:
         assert f"| `{name}` | {fault.allowed} |" in HOW_IT_WORKS
     for name in EXPLORERS:
         assert f"| `{name}` |" in HOW_IT_WORKS
+    (option,) = (each for each in cli.commands["verify"].params if each.name == "explore")
+    assert f"any of {', '.join(EXPLORERS)}" in option.help
 
 
 def test_images_and_settings_of_brokers_are_listed() -> None:
