@@ -1,14 +1,15 @@
 """No broker at all: services ask each other over HTTP, so nothing is published, waits or comes out of a queue."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from types import TracebackType
 from typing import NoReturn, Self
 
 from atleastonce.errors import TransportError
 from atleastonce.transports import Envelope, Letter, Subscription
+from atleastonce.transports.no_log import NoLog
 
 
-class NoBroker:
+class NoBroker(NoLog):
     """The namespace of a lane without a broker (`transports.Namespace`)."""
 
     def __init__(self, name: str) -> None:
@@ -55,30 +56,6 @@ class NoBroker:
     def reroute(self, queue: str) -> NoReturn:
         """Raise TransportError: there is no queue."""
         raise TransportError(f"the contract names no broker that could have a queue {queue}")
-
-    def again(self, name: str) -> NoReturn:
-        """Raise TransportError: there is no log that could be read twice."""
-        raise TransportError(f"there is no log that {name} could read again")
-
-    def reached(self, subscriptions: Collection[Subscription]) -> Mapping[int, int]:  # noqa: ARG002 - none is there
-        """Return nothing: there are no offsets."""
-        return {}
-
-    def abort(self, envelope: Envelope) -> NoReturn:  # noqa: ARG002 - whatever it is
-        """Refuse: there are no transactions."""
-        raise TransportError("cannot abort a transaction: only Kafka has some")
-
-    def rebalance(self, subscriptions: Collection[Subscription]) -> NoReturn:  # noqa: ARG002
-        """Refuse: there are no groups."""
-        raise TransportError("cannot join a group: only Kafka has some")
-
-    def rewind(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> NoReturn:  # noqa: ARG002
-        """Refuse: there are no offsets."""
-        raise TransportError("cannot move offsets: only Kafka has some")
-
-    def forget(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> NoReturn:
-        """Refuse, as `rewind` does."""
-        self.rewind(subscriptions, first)
 
     def __enter__(self) -> Self:
         return self

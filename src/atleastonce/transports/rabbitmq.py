@@ -5,7 +5,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, NoReturn, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import quote, urlsplit
 
 import pika
@@ -15,6 +15,7 @@ import urllib3
 from atleastonce.contract import ContractFile
 from atleastonce.errors import ContractError, TransportError
 from atleastonce.transports import Envelope, Letter, Receipt, Subscription
+from atleastonce.transports.no_log import NoLog
 
 _TRANSLATED = (pika.exceptions.AMQPError, urllib3.exceptions.HTTPError, OSError)
 _NOT_FOUND = 404
@@ -30,7 +31,7 @@ def _translated(attempt: str) -> Iterator[None]:
         raise TransportError(f"cannot {attempt}: {type(exc).__name__} {exc}".rstrip()) from exc
 
 
-class RabbitmqNamespace:
+class RabbitmqNamespace(NoLog):
     """A virtual host, or the one in the broker's URL where there is no management interface to make one."""
 
     def __init__(self, url: str, management_url: str | None, name: str, contract: ContractFile) -> None:
@@ -43,10 +44,6 @@ class RabbitmqNamespace:
         self._opened: (
             tuple[pika.BlockingConnection, pika.adapters.blocking_connection.BlockingChannel] | None
         ) = None
-
-    def again(self, name: str) -> NoReturn:
-        """Raise TransportError: there is no log that could be read twice."""
-        raise TransportError(f"there is no log that {name} could read again")
 
     def __enter__(self) -> Self:
         if self._management:
@@ -141,26 +138,6 @@ class RabbitmqNamespace:
         """Make a queue again that `unroute` deleted, with its bindings; leave one that is there again as it is."""
         if (was := self._deleted.pop(queue, None)) is not None:
             self._manage().make_queue(self.name, queue, was)
-
-    def reached(self, subscriptions: Collection[Subscription]) -> Mapping[int, int]:  # noqa: ARG002 - none is there
-        """Return nothing: there are no offsets."""
-        return {}
-
-    def abort(self, envelope: Envelope) -> None:  # noqa: ARG002 - whatever it is
-        """Refuse: there are no transactions."""
-        raise TransportError("cannot abort a transaction: only Kafka has some")
-
-    def rebalance(self, subscriptions: Collection[Subscription]) -> bool:  # noqa: ARG002
-        """Refuse: there are no groups."""
-        raise TransportError("cannot join a group: only Kafka has some")
-
-    def rewind(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> None:  # noqa: ARG002
-        """Refuse: there are no offsets."""
-        raise TransportError("cannot move offsets: only Kafka has some")
-
-    def forget(self, subscriptions: Collection[Subscription], first: Mapping[int, int]) -> None:
-        """Refuse, as `rewind` does."""
-        self.rewind(subscriptions, first)
 
     def _manage(self) -> "Management":
         if self._management is None:
