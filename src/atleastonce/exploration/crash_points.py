@@ -39,13 +39,18 @@ def crash_points(calm: History, contract: Contract, fault: str = "kill") -> Iter
 def struck(calm: History, point: tuple[str, str, str, int], when: When, fault: str) -> Schedule:
     """Return the schedule in which a fault strikes at one point; what it ends is started again."""
     given = calm.header.schedule
-    service, event, message, nth = point
-    starts = () if fault == "cut" else (Action(start=service),)
+    starts = () if fault == "cut" else (Action(start=point[0]),)
     return msgspec.structs.replace(
         given,
         actions=(*publish(*given.messages), *starts),
-        traps=(Trap(when=when, event=event, message=message, nth=nth, service=service, do=fault),),
+        traps=(trap_at(point, when, fault),),
     )
+
+
+def trap_at(point: tuple[str, str, str, int], when: When, fault: str) -> Trap:
+    """Return the trap that lets a fault strike at one point, as `passed` yields it."""
+    service, event, message, nth = point
+    return Trap(when=when, event=event, message=message, nth=nth, service=service, do=fault)
 
 
 def passed(calm: History, contract: Contract) -> Iterator[tuple[str, str, str, int]]:

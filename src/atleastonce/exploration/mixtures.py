@@ -8,11 +8,11 @@ import msgspec
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from atleastonce import poisons
 from atleastonce.contract import Contract
-from atleastonce.exploration.crash_points import passed
+from atleastonce.exploration.crash_points import passed, trap_at
+from atleastonce.exploration.poison import poison_messages
 from atleastonce.history import History
-from atleastonce.schedule import Action, Message, Schedule, Trap, When, publish
+from atleastonce.schedule import Action, Schedule, Trap, When, publish
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ def schedules(calm: History, contract: Contract) -> st.SearchStrategy[Schedule]:
     recovers. The rule that allows a fault stands with the fault (`faults.RULES`).
     """
     calmly = calm.header.schedule
-    bad = _poison(contract)
+    bad = poison_messages(contract)
     deadly = "recovers" in contract.promised
 
     @st.composite
@@ -87,14 +87,6 @@ def _drawn(strategy: st.SearchStrategy[Schedule], number: str) -> list[Schedule]
     return [*found.values()]
 
 
-def _poison(contract: Contract) -> dict[str, Message]:
-    """Return a message of each kind of poison, where the contract promises something about it."""
-    if contract.input.http or not {"poison-set-aside", "backs-off"} & {*contract.promised}:
-        return {}
-    kinds = enumerate(poisons.kinds(contract))
-    return {f"p{number + 1}": Message(id=kind.name, poison=number) for number, kind in kinds}
-
-
 def _some(items: st.SearchStrategy[T], counts: Sequence[int]) -> st.SearchStrategy[list[T]]:
     return st.sampled_from(counts).flatmap(lambda size: st.lists(items, min_size=size, max_size=size))
 
@@ -111,14 +103,10 @@ def _traps(calm: History, contract: Contract, *, deadly: bool) -> st.SearchStrat
     """
     dos = ("kill", "stop", "cut") if deadly else ("kill", "stop")
 
-    def trap(point: tuple[str, str, str, int], when: When, do: str) -> Trap:
-        service, event, message, nth = point
-        return Trap(when=when, event=event, message=message, nth=nth, service=service, do=do)
-
     points = [*passed(calm, contract)]
     if not points:
         return st.just([])
-    drawn = st.builds(trap, st.sampled_from(points), st.sampled_from(get_args(When)), st.sampled_from(dos))
+    drawn = st.builds(trap_at, st.sampled_from(points), st.sampled_from(get_args(When)), st.sampled_from(dos))
     return _some(drawn, _TRAPS).map(_that_get_along)
 
 

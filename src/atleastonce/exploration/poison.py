@@ -12,14 +12,10 @@ from atleastonce.schedule import Action, Message, Schedule, Trap, publish
 
 def poison(calm: History, contract: Contract) -> Iterator[Schedule]:
     """Yield the schedules, where the contract promises that poison is set aside and messages come by a queue."""
-    promised = {"poison-set-aside", "backs-off"} & {*contract.promised}
-    if not promised or contract.input.http:
+    kinds = poison_messages(contract)
+    if not kinds:
         return
     given = calm.header.schedule
-    kinds = {
-        f"p{n}": Message(id=kind.name, poison=n - 1)
-        for n, kind in enumerate(poisons.kinds(contract), start=1)
-    }
     first, *others = given.messages
     service = next(iter(contract.all_services))
     handed_over = "fetch" if contract.broker.kind == "kafka" else "deliver"
@@ -40,3 +36,11 @@ def poison(calm: History, contract: Contract) -> Iterator[Schedule]:
         yield schedule((name,), (kill,))
     if len(kinds) > 1:
         yield schedule(tuple(kinds))
+
+
+def poison_messages(contract: Contract) -> dict[str, Message]:
+    """Return a message of each kind of poison, by name; none where nothing is promised of it, or all comes by HTTP."""
+    if contract.input.http or not {"poison-set-aside", "backs-off"} & {*contract.promised}:
+        return {}
+    kinds = enumerate(poisons.kinds(contract))
+    return {f"p{number + 1}": Message(id=kind.name, poison=number) for number, kind in kinds}
