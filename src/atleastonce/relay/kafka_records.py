@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import cramjam
 
+from atleastonce.relay.kafka_protocol import unsigned_varint
+
 _HEAD = struct.Struct(">qiibIhiqqqhii")
 _LENGTH = struct.Struct(">qi")
 _MAGIC = 2
@@ -18,8 +20,6 @@ _COMPRESSION, _TRANSACTIONAL, _CONTROL = 0x07, 0x10, 0x20
 _ABORT = b"\x00\x00"
 _MORE = 0x80
 """The bit of a varint's byte that says that more bytes follow."""
-_LONGEST = 70
-"""How many bits a varint has at the most: ten bytes of seven."""
 _XERIAL = b"\x82SNAPPY\x00"
 _XERIAL_HEAD = 16
 
@@ -127,15 +127,8 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     byte = data[at]
     if byte < _MORE:
         return (byte >> 1) ^ -(byte & 1), at + 1
-    value, shift = byte & 0x7F, 7
-    while byte >= _MORE:
-        if shift >= _LONGEST:
-            raise ValueError(f"a number of more than {_LONGEST} bits")
-        at += 1
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        shift += 7
-    return (value >> 1) ^ -(value & 1), at + 1
+    value, at = unsigned_varint(data, at)
+    return (value >> 1) ^ -(value & 1), at
 
 
 def _bytes(data: bytes, at: int) -> tuple[bytes | None, int]:
