@@ -66,7 +66,7 @@ class Cast:
         copy = f"{message}#{self._copies[message]}"
         values, properties, headers = self.values[message], *self._fields(message)
         entry = self._contract.input
-        key = entry.routing_key or None if entry.key is None else entry.key
+        key = entry.key if entry.key is not None else entry.routing_key or None
         mark = {} if entry.http else {COPY_HEADER: self._names.copy_header(copy)}
         return copy, Envelope(
             body=self._bodies[message],

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from atleastonce.history import History
-from atleastonce.verdict import Outcome, Tally, Verdict
+from atleastonce.verdict import Outcome, Tally, Verdict, unknown
 
 _OUTAGES = frozenset({"stop", "isolated"})
 _MOMENTS = {"stop": "down", "start": "up", "isolated": "cut off", "mended": "mended"}
@@ -28,7 +28,7 @@ class Judged:
     @property
     def unknown(self) -> int:
         """How many promises it gave an occasion, and said nothing of."""
-        return sum(each.occasion and each.outcome == "unknown" for each in self.verdicts.values())
+        return unknown(self.verdicts.values())
 
     def broke(self, promise: str) -> bool:
         """Tell whether it broke a promise."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from atleastonce.exploration.shrinking import shrink
 from atleastonce.findings import Counterexample, Findings, Judged
 from atleastonce.schedule import Schedule
+from atleastonce.verdict import NOT_AGAIN
 from atleastonce.watching import Watcher
 from atleastonce.workshop import Workshop
 
@@ -105,7 +106,7 @@ def _why_not(promise: str, first: Judged, again: Iterable[Judged]) -> str:
         return unjudged[0]
     crash = any(trap.do == "kill" and not trap.is_write for trap in first.history.header.schedule.traps)
     hint = "; --explore writes finds for sure what a crash finds by luck" if crash else ""
-    return f"seen once, but not when the schedule was carried out again{hint}"
+    return f"{NOT_AGAIN}{hint}"
 
 
 def _entangled(promise: str, failure: Judged) -> tuple[int, int]:

@@ -16,9 +16,7 @@ import msgspec
 from atleastonce.checks import judge
 from atleastonce.findings import Curve, Findings, Judged, curves
 from atleastonce.history import Header, History
-from atleastonce.verdict import Verdict, tally
-
-NOT_AGAIN = "seen once, but not when the schedule was carried out again"
+from atleastonce.verdict import NOT_AGAIN, Verdict, tally, unknown
 
 
 @dataclass(frozen=True)
@@ -123,11 +121,7 @@ def _digest(value: object) -> bytes:
 
 def _best(said: Iterable[Mapping[str, Verdict]], promise: str) -> Verdict:
     """Return the verdict that counts: broken where it was, else that of the attempt that left least unknown."""
-    return min(said, key=lambda each: (each[promise].outcome != "broken", _unknown(each)))[promise]
-
-
-def _unknown(verdicts: Mapping[str, Verdict]) -> int:
-    return sum(each.occasion and each.outcome == "unknown" for each in verdicts.values())
+    return min(said, key=lambda each: (each[promise].outcome != "broken", unknown(each.values())))[promise]
 
 
 def _breaches(said: Iterable[Mapping[str, Verdict]], promise: str) -> list[Verdict]:

@@ -27,6 +27,15 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it rests on something that was seen, rather than on something that was not."""
 
 
+NOT_AGAIN = "seen once, but not when the schedule was carried out again"
+"""Why a failure that was not seen again is unknown."""
+
+
+def unknown(verdicts: Iterable[Verdict]) -> int:
+    """Return how many of these had an occasion, and say nothing."""
+    return sum(each.occasion and each.outcome == "unknown" for each in verdicts)
+
+
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
     """The verdicts of one promise over a run, counted."""
 
