@@ -4,8 +4,10 @@ Every mutant must be broken by its promise, and no correct service by any.
 """
 
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +34,8 @@ from atleastonce.watching import Silent, Watcher
 _AS_IT_SHOULD_BE, _NOT_SO = 0, 1
 _MOST_UNKNOWN = 0.01
 _SHRINKS = 5.0
+_MOST_TOGETHER = 4
+"""How many mutants are tried side by side at most, on one broker; they wait most of the time."""
 _BROKERS: dict[str, tuple[BrokerKind, ...]] = {"rabbitmq": ("rabbitmq",), "kafka": ("kafka",), "http": ()}
 """The kinds of broker, and the brokers that they need."""
 _MARKS = {"broken": "✗ broken", "kept": "✓ kept", "unknown": "? unknown"}
@@ -108,7 +112,7 @@ def run(
     tried: list[Tried] = []
     for group in _groups(subjects):
         with session(group[0].kinds, Source(provider), shown.say) as running:
-            tried += [_tried(each, running, shown, queue_type) for each in group]
+            tried += _all_tried(group, running, shown, queue_type)
     seconds = time.monotonic() - began
     _show(tried, subjects, shown)
     result = _result(tried)
@@ -186,6 +190,19 @@ def _groups(subjects: Sequence[Subject]) -> Iterator[list[Subject]]:
     yield from ([each] for each in shown if not each.promise)
 
 
+def _all_tried(
+    group: Sequence[Subject], running: Session, shown: Presenter, queue_type: QueueType | None
+) -> list[Tried]:
+    """Try what shares a broker, side by side; where one cannot be tried or we are interrupted, all end."""
+    with ThreadPoolExecutor(min(_MOST_TOGETHER, os.cpu_count() or 1)) as together:
+        try:
+            return list(together.map(lambda each: _tried(each, running, shown, queue_type), group))
+        except BaseException:
+            running.stop.set()
+            together.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
 def _tried(subject: Subject, running: Session, shown: Presenter, queue_type: QueueType | None) -> Tried:
     began = time.monotonic()
     contract = reference.contract(
@@ -199,20 +216,24 @@ def _tried(subject: Subject, running: Session, shown: Presenter, queue_type: Que
         confirm=1 if subject.promise else 3,
         shrink_budget=_SHRINKS,
     )
-    said = f"breaks {subject.promise}" if subject.promise else "correct"
-    shown.console.print(f"\n{subject.name} ({said})", style="bold")
+    if not subject.promise:
+        shown.console.print(f"\n{subject.name} (correct)", style="bold")
     with (
         running.site(
             with_queue_type(contract, queue_type if "rabbitmq" in subject.kinds else None),
             shown.histories / subject.name,
-        ) as site,
+        ) as laid,
         _watcher(subject, shown) as watcher,
     ):
+        # Others are tried beside a mutant, and would see the broker restarted.
+        site = replace(laid, restart=None) if subject.promise else laid
         findings = Campaign(site, plan, watcher).carry_out()
     tried = Tried(subject, findings, time.monotonic() - began)
-    shown.say(
+    about = f"{subject.name} (breaks {subject.promise}): " if subject.promise else ""
+    came_of_it = (
         f"{_MARKS[tried.verdict]}, after {tried.findings.carried_out} schedules and {tried.seconds:.1f} s"
     )
+    shown.say(about + came_of_it)
     return tried
 
 
