@@ -1,17 +1,47 @@
 """Benchmarks run on native brokers, and leave their figures as JSON, and in a table, under tests/results."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from comparing import Comparisons
 
 RESULTS = Path(__file__).parents[1] / "results"
+COMPARED = pytest.StashKey[Comparisons]()
 
 
 @pytest.fixture
 def atleastonce_provider() -> str:
     """Name processes of this machine: nothing between us and the broker but the loopback."""
     return "native"
+
+
+def pytest_configure(config) -> None:
+    """Begin a table."""
+    config.stash[COMPARED] = Comparisons()
+
+
+@pytest.fixture
+def compared(request) -> Comparisons:
+    """Give the table that the run ends with, to add rows to."""
+    return request.config.stash[COMPARED]
+
+
+def pytest_terminal_summary(terminalreporter, config) -> None:
+    """Print the table, and write it down."""
+    compared = config.stash[COMPARED]
+    if compared.rows:
+        terminalreporter.section("side by side")
+        terminalreporter.write_line(compared.save(RESULTS, list(unmeasured(terminalreporter.stats))))
+
+
+def unmeasured(stats) -> Iterator[str]:
+    """Yield what was skipped, and why, and what failed."""
+    for report in stats.get("skipped", ()):
+        yield f"{report.nodeid.rpartition('::')[2]}: {report.longrepr[2].removeprefix('Skipped: ')}"
+    for report in (*stats.get("failed", ()), *stats.get("error", ())):
+        yield f"{report.nodeid.rpartition('::')[2]}: it failed"
 
 
 @pytest.fixture(scope="session")

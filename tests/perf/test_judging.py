@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from comparing import at_most
 
 from atleastonce.checks import CHECKS
 from atleastonce.history import Event, Header, History, Observation, Output, save
@@ -82,7 +83,7 @@ def large(size: int, attempts: int) -> History:
 
 
 @pytest.mark.parametrize("shape", ATTEMPTS)
-def test_judging_grows_as_the_history_does(benchmark, figures, tmp_path: Path, shape: str) -> None:
+def test_judging_grows_as_the_history_does(benchmark, figures, compared, tmp_path: Path, shape: str) -> None:
     """Reading and judging on all promises, each in a process of its own: ten times as much takes ten times as long."""
     seconds: dict[int, float] = {}
     for size in SIZES:
@@ -98,8 +99,11 @@ def test_judging_grows_as_the_history_does(benchmark, figures, tmp_path: Path, s
         figures[f"{shape}, {size:,} events: seconds to read"] = reading
         figures[f"{shape}, {size:,} events: seconds to judge"] = judging
         figures[f"{shape}, {size:,} events: MB at the most"] = memory
+        compared.figure(f"{size:,} events read and judged, {shape}", "s", reading + judging)
     figures[f"{shape}: growth from {SIZES[0]:,} to {SIZES[-1]:,} events"] = (
         seconds[SIZES[-1]] / seconds[SIZES[0]]
     )
+    most = f"{SIZES[-1]:,} events read and judged, {shape}"
+    compared.figure(most, "MB at the most", memory, at_most(500, figure=True))
     # What fits into the processor's caches is quicker; what grows as the square would take a hundred times as long.
     assert seconds[SIZES[-1]] / seconds[SIZES[0]] < 3 * SIZES[-1] / SIZES[0]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from comparing import at_least
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
@@ -166,7 +167,7 @@ def median(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
-def test_analytics_against_a_bare_loop(benchmark, kafka, figures, tmp_path):
+def test_analytics_against_a_bare_loop(benchmark, kafka, figures, compared, tmp_path):
     """A million events; rounds one right behind the other, so that a busy machine slows all three."""
     cluster = filled(kafka.url, itertools.islice(written(), EVENTS))
     rounds = [(bare_consume(cluster), ingested(cluster, tmp_path), replayed(cluster)) for _ in range(ROUNDS)]
@@ -176,10 +177,14 @@ def test_analytics_against_a_bare_loop(benchmark, kafka, figures, tmp_path):
     figures["replay: events/s, median"] = median([again for _, _, again in rounds])
     figures["analytics / bare, median"] = median([live / bare for bare, live, _ in rounds])
     figures["replay / bare, median"] = median([again / bare for bare, _, again in rounds])
+    against = "consume and decode"
+    lives, agains = ([(each[at], each[0]) for each in rounds] for at in (1, 2))
+    compared.pairs("analytics, 1,000,000 events", "events/s", against, lives, at_least(0.5))
+    compared.pairs("replay of 1,000,000 events", "events/s", against, agains, at_least(0.5))
     benchmark.extra_info.update(figures)
 
 
-def test_inventory_against_a_bare_loop(benchmark, kafka, figures, tmp_path):
+def test_inventory_against_a_bare_loop(benchmark, kafka, figures, compared, tmp_path):
     """Read, process, write in transactions of the same size, with as many answers."""
     orders = (
         ("orders", order.order_id, events.encode(order)) for order in placed(replace(PLAN, orders=ORDERS))
@@ -195,4 +200,8 @@ def test_inventory_against_a_bare_loop(benchmark, kafka, figures, tmp_path):
     figures["inventory with its log lines: orders/s, median"] = median([own for _, _, own in rounds])
     figures["inventory / bare, median"] = median([own / bare for bare, own, _ in rounds])
     figures["inventory with its log lines / bare, median"] = median([own / bare for bare, _, own in rounds])
+    against = "transactions of the same size"
+    for what, at in (("inventory on Kafka", 1), ("inventory on Kafka, with its log lines", 2)):
+        own = [(each[at], each[0]) for each in rounds]
+        compared.pairs(what, "orders/s", against, own, at_least(0.7))
     benchmark.extra_info.update(figures)

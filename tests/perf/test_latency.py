@@ -8,6 +8,7 @@ from statistics import median
 
 import msgspec
 import pytest
+from comparing import at_most
 
 from atleastonce.latency.samples import Measured
 from atleastonce.latency.scenario import Latency, Scenario
@@ -68,7 +69,7 @@ def test_scenario(benchmark, figures, scenario):
 
 
 @pytest.mark.parametrize("client", ["httpx", "urllib3"])
-def test_baseline_against_a_bare_chain(benchmark, figures, client):
+def test_baseline_against_a_bare_chain(benchmark, figures, compared, client):
     """Pairs of runs, one right behind the other, so that a busy machine slows both."""
     with stands(PART_A) as ours, stands(HERE / "bare_chain.toml", client) as bare:
         for chain in (ours, bare):
@@ -78,3 +79,5 @@ def test_baseline_against_a_bare_chain(benchmark, figures, client):
     figures["baseline: median, ms"] = median(one for one, _ in pairs) * 1000
     figures[f"bare chain, {client}: median, ms"] = median(other for _, other in pairs) * 1000
     figures[f"baseline / bare chain, {client}, median"] = median(one / other for one, other in pairs)
+    milliseconds = [(one * 1000, other * 1000) for one, other in pairs]
+    compared.pairs("REST baseline", "ms", f"bare chain, {client}", milliseconds, at_most(1.5))

@@ -6,6 +6,7 @@ from threading import Event
 
 import msgspec
 import pytest
+from comparing import at_least
 
 from atleastonce.contract import ContractFile
 from atleastonce.contract_file import load, parse
@@ -28,7 +29,7 @@ def contract(queue_type: str) -> ContractFile:
 
 
 @pytest.mark.parametrize("queue_type", ["quorum", "classic"])
-def test_schedules_judged(benchmark, rabbitmq, atleastonce_lifetime, figures, tmp_path, queue_type):
+def test_schedules_judged(benchmark, rabbitmq, atleastonce_lifetime, figures, compared, tmp_path, queue_type):
     """On a warm broker and in warm lanes; what is not judged on all promises does not count."""
     todo = drawn((PACKS + LANES) * TOGETHER, 1)
     packs = [todo[start : start + TOGETHER] for start in range(0, len(todo), TOGETHER)]
@@ -48,5 +49,7 @@ def test_schedules_judged(benchmark, rabbitmq, atleastonce_lifetime, figures, tm
     rows = [row for path in tmp_path.glob("*.jsonl") for row in path.read_bytes().splitlines()]
     saved = sum(row.startswith(b'{"format"') for row in rows)
     assert saved == len(todo)
-    figures[f"{queue_type}: schedules/s, observed, judged and saved"] = len(judged) / seconds
+    rate = len(judged) / seconds
+    figures[f"{queue_type}: schedules/s, observed, judged and saved"] = rate
+    compared.figure(f"random schedules, {queue_type}", "schedules/s", rate, at_least(300, figure=True))
     benchmark.extra_info.update(figures)

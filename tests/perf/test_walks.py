@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+from comparing import at_most
 
 from atleastonce.campaign import Plan
 from atleastonce.commands import reference
@@ -42,20 +43,35 @@ class Clock(Silent):
 
 
 @pytest.mark.parametrize("walked", WALKED)
-def test_crash_points(benchmark, subject, figures, walked):
+def test_crash_points(benchmark, subject, figures, compared, walked):
     """Once the clean runs are made; where a lane is laid anew, that counts."""
     service, clock = subject(WALKED[walked]), Clock()
     plan = Plan(explore=("crash",))
     found = benchmark.pedantic(service.verify, args=(plan, clock), rounds=1).findings
-    figures[f"{walked}: crash points/s"] = found.carried_out / (clock.latest - clock.began["schedules"])
+    rate = found.carried_out / (clock.latest - clock.began["schedules"])
+    figures[f"{walked}: crash points/s"] = rate
+    compared.figure(f"crash points, {walked}", "schedules/s", rate)
     assert sum(tally.broken + tally.unknown for tally in found.tallies.values()) == 0, found.tallies
 
 
-def test_first_verdict(benchmark, subject, figures, tmp_path):
+def test_first_verdict(benchmark, subject, figures, compared, tmp_path):
     """From the moment at which the service is being started, with everything promised and explored."""
     contract = reference.contract(tmp_path, "rabbitmq", "ack-first", "campus_food.mutants.ack_first")
     clock = Clock()
     plan = Plan(until="nothing-lost", confirm=1, shrink_budget=0)
     found = benchmark.pedantic(subject(contract).verify, args=(plan, clock), rounds=1).findings
     assert found.tallies["nothing-lost"].outcome == "broken"
-    figures["ack-first: seconds to the first broken verdict"] = clock.broke - clock.began["clean runs"]
+    seconds = clock.broke - clock.began["clean runs"]
+    figures["ack-first: seconds to the first broken verdict"] = seconds
+    compared.figure("first verdict on ack-first", "s", seconds, at_most(5, figure=True))
+
+
+def test_whole_verification(benchmark, subject, figures, compared):
+    """Every promise of the reference, with all that is explored for three messages, on a broker that runs already."""
+    service = subject(WALKED["reference on RabbitMQ"])
+    found = benchmark.pedantic(service.verify, rounds=1).findings
+    assert found.outcome == "kept", found.tallies
+    figures["reference on RabbitMQ: seconds for every promise"] = benchmark.stats.stats.max
+    figures["reference on RabbitMQ: schedules for every promise"] = found.carried_out
+    what = f"every promise, {found.carried_out} schedules"
+    compared.figure(what, "s", benchmark.stats.stats.max, at_most(30, figure=True))
