@@ -64,7 +64,7 @@ def test_a_mutant_is_broken_by_its_promise(subject, mutant, replays, shorter, tm
     """The counterexample has no step too many, replays, and is fixed on the reference; offline all is the same."""
     wrong = MUTANTS[mutant]
     contract = reference.contract(
-        tmp_path, wrong.contract, mutant, wrong.module, wrong.instances, wrong.reset
+        tmp_path, wrong.contract, mutant, wrong.module, wrong.instances, wrong.amended
     )
     # confirmed by the replays below
     plan = Plan(messages=2, explore=wrong.explore, until=wrong.promise, confirm=1)
@@ -86,8 +86,8 @@ def test_a_mutant_is_broken_by_its_promise(subject, mutant, replays, shorter, tm
     replayed = subject(contract).replay(schedule, times=replays)
     seen = [each.verdicts[wrong.promise].outcome for each in replayed]
     assert seen.count("broken") >= (0.8 if wrong.race else 1.0) * replays, seen
-    name = "order" if wrong.contract in ("order", "rest") else "inventory"
-    right = reference.contract(tmp_path, wrong.contract, name, "", wrong.instances)
+    right = reference.contract(tmp_path, wrong.contract, "right", "", wrong.instances, wrong.amended)
+    name = next(iter(right.contract.all_services))
     actions = [
         msgspec.structs.replace(action, **{action.verb: name}) if action.target == mutant else action
         for action in schedule.actions

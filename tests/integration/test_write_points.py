@@ -132,7 +132,7 @@ def test_every_walk_of_a_mutant_finds_the_same_points(subject, tmp_path, pytestc
         pytest.skip("takes a minute; --thorough walks all of them, three times")
     wrong = MUTANTS[mutant]
     contract = reference.contract(
-        tmp_path, wrong.contract, mutant, wrong.module, wrong.instances, wrong.reset
+        tmp_path, wrong.contract, mutant, wrong.module, wrong.instances, wrong.amended
     )
     walked = []
     for _ in range(walks):

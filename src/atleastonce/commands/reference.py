@@ -1,5 +1,6 @@
 """The services that we ship, as contracts: the reference, its mutants, and what must stay green."""
 
+from collections.abc import Iterable
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,18 +32,26 @@ def need(command: str) -> None:
 
 
 def contract(
-    folder: Path, stem: str, name: str, module: str = "", instances: int = 1, reset: str = "fresh-ids"
+    folder: Path,
+    stem: str,
+    name: str,
+    module: str = "",
+    instances: int = 1,
+    amended: Iterable[tuple[str, str]] = (),
 ) -> ContractFile:
     """Write a contract of the reference into a folder, for another module in its place, and load it.
 
-    It is written into the report, where the replay of a counterexample finds it. `name` is that of the service.
+    It is written into the report, where the replay of a counterexample finds it. `name` is that of the service, where
+    there is a `module`. `amended` are parts of the text, each with what stands in its place.
     """
     text = resources.files(_REFERENCE).joinpath("contracts", f"{stem}.toml").read_text("utf-8")
-    text = text.replace('reset = "fresh-ids"', f'reset = "{reset}"')
+    for part, other in amended:
+        text = text.replace(part, other)
+    own = _MODULES[stem].rpartition(".")[2]
+    table = f"[services.{own}]\n"
+    text = text.replace(table, f"{table}instances = {instances}\n") if instances > 1 else text
     if module:
-        own = _MODULES[stem].rpartition(".")[2]
-        table = f"[services.{name}]\n" + (f"instances = {instances}\n" if instances > 1 else "")
-        text = text.replace(_MODULES[stem], module).replace(f"[services.{own}]\n", table)
+        text = text.replace(_MODULES[stem], module).replace(table, f"[services.{name}]\n")
         text = text.replace(f"[services.{own}.", f"[services.{name}.").replace(
             f"{{http:{own}}}", f"{{http:{name}}}"
         )

@@ -50,7 +50,8 @@ class Subject:
     module: str = ""
     promise: str = ""
     instances: int = 1
-    reset: str = "fresh-ids"
+    amended: tuple[tuple[str, str], ...] = ()
+    """What is different in its contract."""
     explore: tuple[str, ...] = DEFAULT
     budget: float | None = None
     kinds: tuple[BrokerKind, ...] = ("rabbitmq",)
@@ -144,7 +145,7 @@ def _subjects(queue_type: str) -> Iterator[Subject]:
             module=mutant.module,
             promise=mutant.promise,
             instances=mutant.instances,
-            reset=mutant.reset,
+            amended=mutant.amended,
             explore=mutant.explore,
             kinds=_BROKERS[mutant.broker],
             why_not="" if queue_type in mutant.queue_types else mutant.why_not,
@@ -206,7 +207,7 @@ def _all_tried(
 def _tried(subject: Subject, running: Session, shown: Presenter, queue_type: QueueType | None) -> Tried:
     began = time.monotonic()
     contract = reference.contract(
-        shown.folder, subject.stem, subject.name, subject.module, subject.instances, subject.reset
+        shown.folder, subject.stem, subject.name, subject.module, subject.instances, subject.amended
     )
     plan = Plan(
         explore=subject.explore,

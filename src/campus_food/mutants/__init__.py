@@ -3,15 +3,17 @@
 from typing import NamedTuple
 
 QUORUM_ONLY = ("quorum",)
+ONE_PARTITION = ("orders = { partitions = 4 }", "orders = { partitions = 1 }")
+RESTARTED = ('reset = "fresh-ids"', 'reset = "restart"')
 
 
 class Mutant(NamedTuple):
     """A service in place of a reference service, and what shows what is wrong with it.
 
     `module` is to be run with `python -m`, in the place of the reference in the contract of this name, with so
-    many `instances` and this `reset`. `promise` is the one it breaks first, in a schedule of one of the
-    explorations `explore`. `why_not` says why another type of queue than `queue_types` cannot show it. A `race`
-    may be missed.
+    many `instances`, and each part of that file that is `amended` replaced. `promise` is the one it breaks first, in
+    a schedule of one of the explorations `explore`. `why_not` says why another type of queue than `queue_types`
+    cannot show it. A `race` may be missed.
     """
 
     module: str
@@ -20,7 +22,7 @@ class Mutant(NamedTuple):
     contract: str = "rabbitmq"
     explore: tuple[str, ...] = ("duplicates", "order", "poison", "outage", "crash", "http", "kafka")
     instances: int = 1
-    reset: str = "fresh-ids"
+    amended: tuple[tuple[str, str], ...] = ()
     queue_types: tuple[str, ...] = ("quorum", "classic")
     why_not: str = ""
     race: bool = False
@@ -40,7 +42,7 @@ def _rest(name: str, promise: str) -> Mutant:
 
 def _between(name: str, promise: str) -> Mutant:
     # A database that grows takes a write more now and then: with a new one each time the same point is the same call.
-    return _inventory(name, promise, "writes")._replace(reset="restart")
+    return _inventory(name, promise, "writes")._replace(amended=(RESTARTED,))
 
 
 def _kafka(name: str, promise: str, *explore: str) -> Mutant:
@@ -95,6 +97,9 @@ MUTANTS = {
     "reset-latest": _kafka("reset_latest", "nothing-lost", "kafka"),
     "nack-is-skip": _kafka("nack_is_skip", "nothing-lost", "outage"),
     "no-commit-on-revoke": _kafka("no_commit_on_revoke", "effects-once", "kafka")._replace(race=True),
+    "out-of-order-commit": _kafka("out_of_order_commit", "nothing-lost", "crash")._replace(
+        amended=(ONE_PARTITION,), race=True
+    ),
     "reads-uncommitted": _kafka("reads_uncommitted", "effects-once", "kafka"),
     "poison-blocks-partition": _kafka("poison_blocks_partition", "poison-set-aside", "poison"),
     "kafka-no-dedupe": _kafka("kafka_no_dedupe", "effects-once", "duplicates"),
