@@ -5,13 +5,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from atleastonce import templates
+from atleastonce.brokers.ports import is_free
 from atleastonce.contract import Service
-from atleastonce.errors import Cancelled, ServiceError
+from atleastonce.errors import Cancelled, ServiceError, TransportError
 from atleastonce.history import Event
 from atleastonce.observe.http import HttpObserver
 from atleastonce.recording import Record
 from atleastonce.relay.tcp import Relay
 from atleastonce.subjects.process import ProcessSubject
+
+_PORT_GIVEN_BACK = 5.0
+"""How long what is left of a killed process group may hold its port, in seconds."""
 
 
 @dataclass
@@ -43,7 +47,16 @@ class Part:
     # -- starting
 
     def spawn(self) -> None:
-        """Start the process, and return at once."""
+        """Start the process, and return at once.
+
+        Raises TransportError where somebody has taken its port while it was down: that it cannot start then says
+        nothing about it.
+        """
+        port = self.runtime["port"]
+        if not self.record.await_(lambda: is_free(int(port)), _PORT_GIVEN_BACK):
+            raise TransportError(
+                f"{self.name} was not started: another process listens on its port, {port}, and would not let it"
+            )
         self.down = False
         self.note("start")
         self._began = time.monotonic()

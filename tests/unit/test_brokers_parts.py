@@ -2,6 +2,8 @@
 
 import socket
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +30,15 @@ def test_ports_lie_below_those_of_outgoing_connections() -> None:
     """While a broker is down, no client's own port may take its place."""
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     assert all(port < lowest or lowest < 12_000 for port in free_ports(5))
+
+
+def test_two_runs_are_not_given_the_same_ports() -> None:
+    """Not even one after the other: the service that had a port may be down for a moment."""
+    code = "from atleastonce.brokers.ports import free_ports; print(*free_ports(300))"
+    ours = free_ports(300)
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    theirs = [int(port) for port in found.stdout.split()]
+    assert len({*ours, *theirs}) == 600
 
 
 def test_settings_are_written_as_both_brokers_read_them() -> None:
