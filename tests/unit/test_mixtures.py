@@ -84,7 +84,7 @@ def test_a_chain_over_http_has_none() -> None:
 
 def test_a_log_is_read_again_and_changes_hands() -> None:
     """What only Kafka has is drawn there and nowhere else, and who is down comes back behind it."""
-    found = [*islice(mixtures(calm(), contract("effects-once", broker="kafka")), 100)]
+    found = [*islice(mixtures(calm(), contract("effects-once", broker="kafka")), 200)]
     assert faults(found) == {"publish", "stop", "start", "kill", "rewind", "forget", "rebalance", "abort"}
     for each in found:
         verbs = [action.verb for action in each.actions]
@@ -107,3 +107,15 @@ def test_one_of_several_instances_stands_still() -> None:
     two = msgspec.structs.replace(contract(), services={"shop": Service(command="run", instances=2)})
     assert "pause" in faults([*islice(mixtures(calm(), two), 200)])
     assert "pause" not in faults([*islice(mixtures(calm(), contract()), 200)])
+
+
+def test_a_queue_is_deleted_and_nothing_else_is_out() -> None:
+    """Its service is not healthy without it, whatever else has ended meanwhile."""
+    asked = msgspec.structs.replace(
+        contract("accepts-honestly", "recovers", "tells-health"),
+        input=Input(http="POST http://127.0.0.1:{port}/order", message="{}"),
+    )
+    found = [*islice(mixtures(calm(), asked), 300)]
+    deleted = [each for each in found if "unroute" in each.verbs]
+    assert deleted
+    assert all(each.verbs <= {"publish", "unroute", "reroute", "start"} for each in deleted)
