@@ -33,6 +33,7 @@ class Actor:
         self._pending: list[Pending] = []
         self._asked = 0.0
         self._starting: list[Part] = []
+        self._pauses = tuple(trap for trap in schedule.traps if trap.do == "pause")
         self._do: dict[str, Callable[[str], bool]] = {
             "publish": self._publish,
             "start": self._start,
@@ -98,6 +99,8 @@ class Actor:
         pending = self._lane.publish(message)
         if pending is not None:
             self._pending.append(pending)
+        # What follows is for others, which go on while this one is handled.
+        self._await_sprung(tuple(trap for trap in self._pauses if trap.about == message))
         return True
 
     def _abort(self, message: str) -> bool:
@@ -277,6 +280,19 @@ class Actor:
 
     def _sprung(self, traps: tuple[Trap, ...]) -> bool:
         """Wait until these traps have sprung; note the first that did not before all was settled."""
+        if traps:
+            self._await_sprung(traps)
+            self._let_others_go_on()
+            self._lane.write_points.end()
+            for trap in (each for each in self._lane.unsprung() if each in traps):
+                # A message may be handled in fewer system calls: that ends a walk, and is no failure.
+                self._lane.note("unsprung", ok=trap.is_write, note=trap.describe())
+                if not trap.is_write:
+                    return False
+        return True
+
+    def _await_sprung(self, traps: tuple[Trap, ...]) -> None:
+        """Wait until these traps have sprung, or all is settled."""
         record = self._lane.record
 
         def over() -> bool:
@@ -289,10 +305,15 @@ class Actor:
 
         if traps:
             record.await_(over, self._pace.quiet)
-            self._lane.write_points.end()
-            for trap in (each for each in self._lane.unsprung() if each in traps):
-                # A message may be handled in fewer system calls: that ends a walk, and is no failure.
-                self._lane.note("unsprung", ok=trap.is_write, note=trap.describe())
-                if not trap.is_write:
-                    return False
-        return True
+
+    def _let_others_go_on(self) -> None:
+        """Wait until all is settled but what is handled where a service stands still; it may hold others up."""
+        held = {trap.about for trap in {*self._pauses} - {*self._lane.unsprung()}}
+
+        def settled() -> bool:
+            self.go_on()
+            self._standing.read()
+            return {copy.partition("#")[0] for copy in self._standing.ledger.unsettled()} <= held
+
+        if held:
+            self._lane.record.await_(settled, _MOMENTS * self._pace.settles)

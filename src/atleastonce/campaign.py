@@ -155,6 +155,9 @@ class Campaign:
         if _RANDOM not in self._plan.explore or self._found(judged):
             return []
         schedules = EXPLORERS[_RANDOM](calm, self._site.contract.contract)
+        if (why_not := tracing.problem(self._site.environment({}))) is not None:
+            findings.left_out = f"write points were left out: {why_not}"
+            schedules = (each for each in schedules if not any(trap.is_write for trap in each.traps))
         budget = self._plan.budget
         self._watcher.stage(f"random schedules, seed {self._plan.seed}", None if budget else _SOME)
         done = self._explored(schedules if budget else islice(schedules, _SOME), workshop)

@@ -167,6 +167,9 @@ def up(**options: object) -> int:
 @click.option(
     "--random", metavar="DURATION", help="Each with nothing but random schedules, for so long, like '60s'."
 )
+@click.option(
+    "--database", metavar="URL", help="A PostgreSQL for services that share one, instead of one of our own."
+)
 @_report
 def selftest(**options: object) -> int:
     """Try services that are wrong on purpose, and correct ones: every mutant must be broken, nothing else."""

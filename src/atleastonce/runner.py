@@ -20,8 +20,8 @@ from atleastonce.history import Event, Header, History, Moment, Observation
 from atleastonce.lane import Lane
 from atleastonce.layout import Site
 from atleastonce.promises import Within
-from atleastonce.schedule import SENTINEL, Schedule
-from atleastonce.standing import Looped, Standing
+from atleastonce.schedule import Schedule
+from atleastonce.standing import Looped, Standing, sentinels
 
 _STILL_PULSE = 0.05
 _STIRS = 10.0
@@ -160,7 +160,7 @@ class _Case:
         """How many outputs of the sentinel a clean run shows."""
         if self._expected is None:
             return 0
-        return sum(output.message == SENTINEL for output in self._expected.first.outputs)
+        return sentinels(self._expected.first.outputs)
 
     # -- the last snapshot
 

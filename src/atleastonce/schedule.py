@@ -124,7 +124,8 @@ class Trap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     the one that is struck, `link` names the other end of the link: the broker, or a service (over HTTP, whichever of
     the two asks). A write point (`event` is ``write``) has `during` in place of `when` and `message`: it strikes as
     the service makes its `nth` system call that changes anything outside, counted from the first delivery of that
-    message on.
+    message on. There it may ``pause``: what follows that message is published once the service stands still, which goes
+    on once all but that message is settled, or does not get settled.
     """
 
     when: When | None = None
@@ -142,6 +143,8 @@ class Trap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
             raise ValueError("a trap names when and message, or, where its event is write, during alone")
         if not self.is_write and not (self.when and self.message):
             raise ValueError("a trap names its when and its message")
+        if self.do == "pause" and not self.is_write:
+            raise ValueError("a service can be paused at a write point only")
 
     @property
     def is_write(self) -> bool:

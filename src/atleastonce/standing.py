@@ -1,7 +1,7 @@
 """How a case stands: what came out, what is settled, and whether something goes round in circles."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from atleastonce.casting import dead_letters, outputs
 from atleastonce.history import Event, Observation, Output
@@ -30,6 +30,12 @@ class Looped(Exception):  # noqa: N818 - a finding about the service, not a fail
         super().__init__(what)
         self.copy = copy
         self.service = service
+
+
+def sentinels(found: Iterable[Output]) -> int:
+    """Return how many outputs of the sentinel there are: what was sent again under its id is the same one."""
+    ids = [output.id for output in found if output.message == SENTINEL]
+    return len({*ids} - {None}) + ids.count(None)
 
 
 class Standing:
@@ -155,7 +161,7 @@ class Standing:
         self.collect()
         if any(letter.message == SENTINEL for letter in self._dead_letters):
             return True
-        return sum(output.message == SENTINEL for output in self._outputs) >= wanted
+        return sentinels(self._outputs) >= wanted
 
     def why_not_quiet(self, within: float, wanted: int) -> str:
         """Say what quiet still waits for."""

@@ -129,11 +129,12 @@ class _Watch:
                 self.points.note("untraced", self.trap, self.part, ok=False, note=str(exc))
 
     def _follow(self, tracer: Tracer) -> None:
-        """Record every call, and strike at the last."""
+        """Record every call, and strike at the last; what is paused goes on when the tracer is closed."""
         threads: dict[int, int] = {}
         for call in tracer.calls():
             number = threads.setdefault(call.thread, len(threads) + 1)
             self.points.note_call(call, number, self.trap, self.part)
             if call.hit:
                 self.points.strike(self.trap, self.scene, self.part)
-                return
+                if self.trap.do != "pause":
+                    return

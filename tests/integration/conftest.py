@@ -1,5 +1,6 @@
 """Integration tests run on real brokers, from every provider: containers and local programs."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from campus import Queues, Wire
 
 from atleastonce.brokers import Broker, ProviderName
+from atleastonce.commands import postgresql as postgresqls
 from atleastonce.contract import ContractFile
 from atleastonce.contract_file import load, parse
 from atleastonce.lifetimes import Lifetime
@@ -56,6 +58,19 @@ def campus() -> Callable[..., ContractFile]:
         return msgspec.structs.replace(found, text=text, contract=parse(text))
 
     return contract
+
+
+@pytest.fixture(scope="session")
+def postgresql(atleastonce_lifetime: Lifetime) -> Iterator[postgresqls.PostgreSQL]:
+    """Run a PostgreSQL of our own; skip where there is none."""
+    if postgresqls.programs() is None:
+        if os.environ.get("CI"):
+            pytest.fail(
+                f"CI is set, so a missing database is a failure: {postgresqls.MISSING}", pytrace=False
+            )
+        pytest.skip(postgresqls.MISSING)
+    with postgresqls.opened(atleastonce_lifetime) as server:
+        yield server
 
 
 @pytest.fixture(scope="module", params=topology.QUEUE_TYPES)

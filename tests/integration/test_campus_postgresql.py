@@ -1,10 +1,6 @@
 """The reference services on a real PostgreSQL: the same code, by URL."""
 
-import os
-import shutil
 import signal
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -19,7 +15,7 @@ from campus import Queues, Service, order, until
 from rest_chain import started
 
 from atleastonce.brokers import Broker
-from atleastonce.brokers.ports import free_ports
+from atleastonce.commands.postgresql import PostgreSQL
 from campus_food.database import TRANSIENT, Database
 from campus_food.kafka import events
 from campus_food.kafka.decisions import Decisions, Placed
@@ -33,93 +29,13 @@ from campus_food.rest.reservations import Reservations
 from campus_food.settings import Settings
 from campus_food.store import Store
 
-# Debian keeps them out of the path; elsewhere `initdb` may be in it.
-PROGRAMS = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
-MISSING = "looked for PostgreSQL's programs: none found; install them with `apt-get install postgresql`"
-
 STOCK = {"burger": 20, "fries": 20}
 
 
-class PostgreSQL:
-    """A server of the test's own, that can be killed and started again."""
-
-    def __init__(self, programs: Path, folder: Path) -> None:
-        (self._port,) = free_ports(
-            1
-        )  # which no client that retries can get for itself while the server is down
-        self._programs = programs
-        self._folder = folder
-        # It refuses to run as root; the package makes this user.
-        self._user = "postgres" if os.geteuid() == 0 else None
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def make(self) -> None:
-        """Make the files of a server."""
-        if self._user:
-            shutil.chown(self._folder, self._user)
-        command = [self._programs / "initdb", "-D", self._folder / "data", "-U", "test", "--auth=trust", "-N"]
-        subprocess.run(command, user=self._user, cwd=self._folder, check=True, stdout=subprocess.DEVNULL)
-
-    def start(self) -> None:
-        """Start the server and wait until it answers."""
-        options = {
-            "listen_addresses": "127.0.0.1",
-            "port": self._port,
-            "unix_socket_directories": self._folder,
-            "fsync": "off",
-        }
-        settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-        command = [self._programs / "postgres", "-D", self._folder / "data", *settings]
-        with (self._folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(command, user=self._user, cwd=self._folder, stderr=log)
-        until(self._answers, "PostgreSQL")
-
-    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """End the server: connections are cut, and what is committed is on disk."""
-        if self._process:
-            self._process.send_signal(how)
-            self._process.wait(30)
-
-    def database(self, name: str) -> str:
-        """Make a database; return its address."""
-        engine = sa.create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.exec_driver_sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-            connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
-        engine.dispose()
-        return self._url(name)
-
-    def _url(self, name: str) -> str:
-        return f"postgresql+psycopg://test@127.0.0.1:{self._port}/{name}"
-
-    def _answers(self) -> bool:
-        command = [self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self._port)]
-        return subprocess.run(command, check=False).returncode == 0
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgreSQL]:
-    """Run a server, and end it whatever happens."""
-    found = shutil.which("initdb")
-    programs = [*PROGRAMS, *([Path(found).parent] if found else [])]
-    if not programs:
-        if os.environ.get("CI"):
-            pytest.fail(f"CI is set, so a missing database is a failure: {MISSING}", pytrace=False)
-        pytest.skip(MISSING)
-    with tempfile.TemporaryDirectory(prefix="campus-pg-") as folder:
-        server = PostgreSQL(programs[0], Path(folder))
-        try:
-            server.make()
-            server.start()
-            yield server
-        finally:
-            server.stop()
-
-
 @pytest.fixture
-def url(server: PostgreSQL) -> str:
+def url(postgresql: PostgreSQL) -> str:
     """Make a database for the test."""
-    return server.database("campus")
+    return postgresql.database("campus")
 
 
 @pytest.fixture
@@ -208,20 +124,22 @@ def test_a_lock_is_transient(opened: Callable[..., Store], url: str) -> None:
     assert store.reserve(placed)
 
 
-def test_a_restart_of_the_server_is_transient(opened: Callable[..., Store], server: PostgreSQL) -> None:
+def test_a_restart_of_the_server_is_transient(opened: Callable[..., Store], postgresql: PostgreSQL) -> None:
     """Old connections fail once, in a way that says "later", and new ones are made."""
     store = opened(Store)
-    server.stop()
+    postgresql.stop()
     with pytest.raises(TRANSIENT):
         store.reserve(OrderPlaced("m1", "o1", "u1", {"burger": 1}))
-    server.start()
+    postgresql.start()
     with suppress(*TRANSIENT):
         store.reserve(OrderPlaced("m1", "o1", "u1", {"burger": 1}))
     store.reserve(OrderPlaced("m1", "o1", "u1", {"burger": 1}))
     assert store.stock() == {"burger": 19, "fries": 20}
 
 
-def test_a_chain_of_two_inventories(rabbitmq: Broker, url: str, server: PostgreSQL, tmp_path: Path) -> None:
+def test_a_chain_of_two_inventories(
+    rabbitmq: Broker, url: str, postgresql: PostgreSQL, tmp_path: Path
+) -> None:
     """Two instances share the work and the database; a crash of the server is waited for."""
     folders = [tmp_path / "one", tmp_path / "two"]
     with Queues.fresh(rabbitmq) as queues, ExitStack() as stack:
@@ -238,8 +156,8 @@ def test_a_chain_of_two_inventories(rabbitmq: Broker, url: str, server: PostgreS
             queues.publish(order(number))
             queues.publish(order(number))
             if number == 20:
-                server.stop(signal.SIGQUIT)  # at once, as in a crash
-                server.start()
+                postgresql.stop(signal.SIGQUIT)  # at once, as in a crash
+                postgresql.start()
         assert {first.settled(f"o{number}") for number in range(40)} == {"reserved"}
         until(lambda: queues.depth(topology.ORDERS) == 0, "empty queue")
         assert first.stock("burger") == second.stock("burger") == 60

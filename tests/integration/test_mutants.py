@@ -41,6 +41,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
+def on_database(request):
+    """Give a function that puts a PostgreSQL of our own into a contract, where services of it share one."""
+
+    def with_database(contract, stem):
+        if stem != reference.SHARED:
+            return contract
+        return reference.with_database(contract, request.getfixturevalue("postgresql").database("campus"))
+
+    return with_database
+
+
+@pytest.fixture
 def shorter(pytestconfig, atleastonce_lifetime, no_stop, mutant):
     """Give a function that carries out a schedule without each of its steps, and returns what is broken then.
 
@@ -60,15 +72,18 @@ def shorter(pytestconfig, atleastonce_lifetime, no_stop, mutant):
     return breaks
 
 
-def test_a_mutant_is_broken_by_its_promise(subject, mutant, replays, shorter, tmp_path):
+def test_a_mutant_is_broken_by_its_promise(subject, mutant, replays, shorter, on_database, tmp_path):
     """The counterexample has no step too many, replays, and is fixed on the reference; offline all is the same."""
     wrong = MUTANTS[mutant]
     contract = reference.contract(
         tmp_path, wrong.contract, mutant, wrong.module, wrong.instances, wrong.amended
     )
+    contract = on_database(contract, wrong.contract)
     # confirmed by the replays below
     plan = Plan(messages=2, explore=wrong.explore, until=wrong.promise, confirm=1)
-    plan = replace(plan, shrink_budget=180 if shorter else 20)
+    plan = replace(
+        plan, shrink_budget=180 if shorter else 20, lanes=1 if wrong.contract == reference.SHARED else 2
+    )
     found = subject(contract).verify(plan, histories=tmp_path / "histories").findings
     assert found.tallies[wrong.promise].outcome == "broken", found.tallies
     saved = [each for path in sorted(tmp_path.glob("histories/*")) for each in read(path)]
@@ -87,6 +102,7 @@ def test_a_mutant_is_broken_by_its_promise(subject, mutant, replays, shorter, tm
     seen = [each.verdicts[wrong.promise].outcome for each in replayed]
     assert seen.count("broken") >= (0.8 if wrong.race else 1.0) * replays, seen
     right = reference.contract(tmp_path, wrong.contract, "right", "", wrong.instances, wrong.amended)
+    right = on_database(right, wrong.contract)
     name = next(iter(right.contract.all_services))
     actions = [
         msgspec.structs.replace(action, **{action.verb: name}) if action.target == mutant else action

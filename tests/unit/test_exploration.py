@@ -377,3 +377,56 @@ def test_a_schedule_without_publications_is_never_tried() -> None:
     asked: list[Schedule] = []
     shrink(Schedule(messages={"m1": Message()}, actions=publish("m1")), [], lambda s: bool(asked.append(s)))
     assert asked == []
+
+
+def asked_of(schedule: Schedule, breaks: Callable[[Schedule], bool]) -> tuple[str, list[str]]:
+    """Shrink a schedule with nobody to blame; return what is left, and what was carried out for it."""
+    asked: list[str] = []
+
+    def told(shorter: Schedule) -> bool:
+        asked.append(shorter.describe())
+        return breaks(shorter)
+
+    return shrink(schedule, schedule.published, told).describe(), asked
+
+
+def test_many_messages_are_left_out_together() -> None:
+    """Of 48 that waited, one is to blame: a few tries find it, none of them twice."""
+    names = [f"m{number}" for number in range(48)]
+    actions = (Action(stop="s"), *publish(*names[:24]), Action(start="s"), *publish(*names[24:]))
+    many = Schedule(messages={name: Message() for name in names}, actions=actions)
+
+    def waited(schedule: Schedule) -> bool:
+        said = schedule.describe()
+        return said.startswith("stop s; ") and "publish m17" in [a.describe() for a in schedule.actions]
+
+    found, asked = asked_of(many, waited)
+    assert found == "stop s; publish m17; start s"
+    assert len(asked) == len({*asked}) <= 24
+
+
+def test_what_cannot_be_judged_is_not_carried_out() -> None:
+    """A trap about a message that never comes, and a service that never comes back, prove nothing."""
+    kill = Trap(when="before", event="ack", message="m1", service="s", do="kill")
+    start = Action(start="s")
+    given = Schedule(
+        messages={"m1": Message(), "m2": Message()},
+        actions=(*publish("m1", "m2"), Action(stop="s"), start, start),
+        traps=(kill,),
+    )
+    _, asked = asked_of(given, lambda schedule: bool(schedule.traps))
+    assert asked
+    for said in asked:
+        assert ("stop" not in said and "kill" not in said) or "start s" in said, said
+        assert "kill" not in said or "publish m1" in said, said
+
+
+def test_what_belongs_together_goes_together() -> None:
+    """An outage with its end, a kill with the start behind it."""
+    kill = Trap(when="before", event="ack", message="m1", service="s", do="kill")
+    outage = (Action(isolate="s"), Action(mend="s"))
+    given = Schedule(
+        messages={"m1": Message()}, actions=(*outage, *publish("m1"), Action(start="s")), traps=(kill,)
+    )
+    found, asked = asked_of(given, lambda schedule: "m1" in schedule.published)
+    assert (found, asked[0]) == ("publish m1", "publish m1; start s; kill before ack(m1)")

@@ -1,5 +1,7 @@
 """Write points: a trace of each message says how many there are, and the walk goes on until one no longer hits."""
 
+import msgspec
+
 from atleastonce.contract import BrokerTable, Contract, Input, Service
 from atleastonce.exploration.writes import onward, traces
 from atleastonce.history import History
@@ -56,6 +58,19 @@ def test_the_walk_goes_on_until_a_point_is_not_hit() -> None:
     (three,) = onward(walked)
     assert told([three]) == ["publish m1; start shop; kill at write 3 of m1"]
     assert onward([*walked, carried_out(three, "unsprung")]) == []
+
+
+def test_one_of_several_instances_stands_still_as_well() -> None:
+    """At the same points, while the other messages come to the others; where there is one instance, none would."""
+    two = msgspec.structs.replace(CONTRACT, services={"shop": Service(command="run", instances=2)})
+    first, _ = traces(CALM, two)
+    assert told([first]) == ["publish m1; noop at write 1000000 of m1"]
+    found = onward([carried_out(first, "write m1")])
+    assert told(found) == [
+        "publish m1; start shop; kill at write 1 of m1",
+        "publish m1; publish m2; pause at write 1 of m1",
+    ]
+    assert [list(each.messages) for each in found] == [["m1"], ["m1", "m2"]]
 
 
 def test_a_message_that_calls_nothing_has_no_points() -> None:

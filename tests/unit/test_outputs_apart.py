@@ -6,6 +6,7 @@ from atleastonce.contract import OutputTable
 from atleastonce.errors import ContractError
 from atleastonce.history import Observation, Output
 from atleastonce.runner import told_apart
+from atleastonce.standing import sentinels
 
 DECLARED = OutputTable(queues=("out",), id="header:id")
 
@@ -40,3 +41,10 @@ def test_outputs_without_an_id_beside_others_count_each() -> None:
     told_apart(DECLARED, seen("a", None))
     told_apart(OutputTable(queues=("out",)), seen(None, None))
     told_apart(OutputTable(), seen())
+
+
+def test_an_output_of_the_sentinel_that_comes_again_is_one() -> None:
+    """Under one id; where none is declared, each counts."""
+    found = [("sentinel", "x1"), ("sentinel", "x1"), ("m1", "x2"), ("sentinel", "x3")]
+    assert sentinels(Output(queue="out", id=key, message=name) for name, key in found) == 2
+    assert sentinels(Output(queue="out", message="sentinel") for _ in range(2)) == 2

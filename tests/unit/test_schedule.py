@@ -194,3 +194,10 @@ def test_a_trap_names_all_that_it_waits_for_and_no_more(trap: dict[str, str]) ->
     """Half a trap, and half of each kind, are refused where they are read."""
     with pytest.raises(msgspec.ValidationError, match="a trap names"):
         msgspec.convert(trap, Trap)
+
+
+def test_a_service_is_paused_at_write_points_alone() -> None:
+    """Nothing else stops it where it may go on."""
+    assert Trap(event="write", nth=2, during="m1", do="pause").describe() == "pause at write 2 of m1"
+    with pytest.raises(ValueError, match="paused at a write point only"):
+        Trap(when="after", event="deliver", message="m1", do="pause")

@@ -18,8 +18,13 @@ _MODULES = {
     "order": "campus_food.rabbitmq.order",
     "notification": "campus_food.rabbitmq.notification",
     "rest": "campus_food.rest.order",
+    "postgresql": "campus_food.rabbitmq.inventory",
 }
 """For each contract, the module that it starts."""
+_DATABASE = "postgresql+psycopg://campus@127.0.0.1:5432/campus"
+"""The database that `SHARED` names, until another one is put in its place."""
+SHARED = "postgresql"
+"""The contract of services that share a PostgreSQL: one lane at a time, since they share what is observed, too."""
 
 
 def need(command: str) -> None:
@@ -59,3 +64,9 @@ def contract(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
     return load(path)
+
+
+def with_database(written: ContractFile, url: str) -> ContractFile:
+    """Put the address of a PostgreSQL into a contract that was written into a folder, and load it again."""
+    written.path.write_text(written.text.replace(_DATABASE, url), "utf-8")
+    return load(written.path)

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ from rich.table import Table
 
 from atleastonce.brokers import ProviderName
 from atleastonce.campaign import Campaign, Plan
-from atleastonce.commands import reference
+from atleastonce.commands import postgresql, reference
 from atleastonce.commands.presenting import Presenter, presenter
 from atleastonce.commands.session import Session, Source, session
 from atleastonce.commands.verify import duration, with_queue_type
-from atleastonce.contract import BrokerKind, QueueType
+from atleastonce.contract import BrokerKind, ContractFile, QueueType
 from atleastonce.conversion import near
 from atleastonce.errors import UsageError
 from atleastonce.exploration import DEFAULT
@@ -57,7 +57,20 @@ class Subject:
     kinds: tuple[BrokerKind, ...] = ("rabbitmq",)
     """The brokers that it needs."""
     why_not: str = ""
-    """Why its fault cannot be shown on this type of queue."""
+    """Why its fault cannot be shown here: on this type of queue, or without what it needs."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether several write to one PostgreSQL."""
+        return self.stem == reference.SHARED
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the user has said of queues, and of a PostgreSQL."""
+
+    queue_type: QueueType | None
+    database: str | None
 
 
 @dataclass(frozen=True)
@@ -100,11 +113,13 @@ def run(
     report: Path | None,
     broker: str | None = None,
     random: str | None = None,
+    database: str | None = None,
 ) -> int:
     """Try every mutant and every correct service, show what came out, and return 0 where it is as it should be."""
     reference.need("selftest")
     kinds = None if broker is None else _BROKERS[broker]
-    found = (each for each in _subjects(queue_type or "quorum") if kinds in (None, each.kinds))
+    given = Given(queue_type, database)
+    found = (each for each in _subjects(given) if kinds in (None, each.kinds))
     subjects = _chosen(found, only)
     if random is not None:
         subjects = [*_at_random(subjects, duration(random, "--random"))]
@@ -113,7 +128,7 @@ def run(
     tried: list[Tried] = []
     for group in _groups(subjects):
         with session(group[0].kinds, Source(provider), shown.say) as running:
-            tried += _all_tried(group, running, shown, queue_type)
+            tried += _all_tried(group, running, shown, given)
     seconds = time.monotonic() - began
     _show(tried, subjects, shown)
     result = _result(tried)
@@ -134,11 +149,13 @@ def run(
 # -- what is tried
 
 
-def _subjects(queue_type: str) -> Iterator[Subject]:
+def _subjects(given: Given) -> Iterator[Subject]:
     from campus_food.green import GREEN  # noqa: PLC0415 - an extra, which may not be installed
     from campus_food.mutants import MUTANTS  # noqa: PLC0415 - as above
 
+    lacking = "" if given.database or postgresql.programs() else postgresql.MISSING
     for name, mutant in {**MUTANTS, **GREEN}.items():
+        here = "" if (given.queue_type or "quorum") in mutant.queue_types else mutant.why_not
         yield Subject(
             name=name,
             stem=mutant.contract,
@@ -148,10 +165,13 @@ def _subjects(queue_type: str) -> Iterator[Subject]:
             amended=mutant.amended,
             explore=mutant.explore,
             kinds=_BROKERS[mutant.broker],
-            why_not="" if queue_type in mutant.queue_types else mutant.why_not,
+            why_not=lacking if mutant.contract == reference.SHARED else here,
         )
     for name, stem in (("inventory", "rabbitmq"), ("order", "order"), ("notification", "notification")):
         yield Subject(name=name, stem=stem)
+    yield Subject(
+        name="two-inventories", stem=reference.SHARED, explore=(*DEFAULT, "writes"), why_not=lacking
+    )
     for name, stem in (("kafka-inventory", "kafka"), ("analytics", "analytics")):
         yield Subject(name=name, stem=stem, kinds=("kafka",))
     yield Subject(name="rest", stem="rest", kinds=())
@@ -176,10 +196,10 @@ def _chosen(subjects: Iterator[Subject], only: str | None) -> list[Subject]:
 
 
 def _at_random(subjects: Iterable[Subject], budget: float) -> Iterator[Subject]:
-    """Yield the subjects on a broker, each to be tried with nothing but random schedules for so many seconds."""
+    """Yield the subjects, each to be tried with nothing but random schedules for so many seconds."""
     for each in subjects:
-        if each.kinds:
-            yield replace(each, explore=("random",), budget=budget)
+        why_not = each.why_not or ("" if each.kinds else "random schedules are about a broker")
+        yield replace(each, explore=("random",), budget=budget, why_not=why_not)
 
 
 def _groups(subjects: Sequence[Subject]) -> Iterator[list[Subject]]:
@@ -191,26 +211,40 @@ def _groups(subjects: Sequence[Subject]) -> Iterator[list[Subject]]:
     yield from ([each] for each in shown if not each.promise)
 
 
-def _all_tried(
-    group: Sequence[Subject], running: Session, shown: Presenter, queue_type: QueueType | None
-) -> list[Tried]:
+def _all_tried(group: Sequence[Subject], running: Session, shown: Presenter, given: Given) -> list[Tried]:
     """Try what shares a broker, side by side; where one cannot be tried or we are interrupted, all end."""
     with ThreadPoolExecutor(min(_MOST_TOGETHER, os.cpu_count() or 1)) as together:
         try:
-            return list(together.map(lambda each: _tried(each, running, shown, queue_type), group))
+            return list(together.map(lambda each: _tried(each, running, shown, given), group))
         except BaseException:
             running.stop.set()
             together.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _tried(subject: Subject, running: Session, shown: Presenter, queue_type: QueueType | None) -> Tried:
-    began = time.monotonic()
+@contextmanager
+def _contract(subject: Subject, running: Session, shown: Presenter, given: Given) -> Iterator[ContractFile]:
+    """Write its contract into the report; where it shares a PostgreSQL, one that is given or of our own."""
     contract = reference.contract(
         shown.folder, subject.stem, subject.name, subject.module, subject.instances, subject.amended
     )
+    if not subject.shared:
+        yield contract
+    elif given.database:
+        with postgresql.apart(
+            given.database, f"{subject.name.replace('-', '_')}_{running.lifetime.token}"
+        ) as url:
+            yield reference.with_database(contract, url)
+    else:
+        with postgresql.opened(running.lifetime) as server:
+            yield reference.with_database(contract, server.database("campus"))
+
+
+def _tried(subject: Subject, running: Session, shown: Presenter, given: Given) -> Tried:
+    began = time.monotonic()
     plan = Plan(
         explore=subject.explore,
+        lanes=1 if subject.shared else 2,
         budget=subject.budget,
         messages=2,
         until=subject.promise,
@@ -220,8 +254,9 @@ def _tried(subject: Subject, running: Session, shown: Presenter, queue_type: Que
     if not subject.promise:
         shown.console.print(f"\n{subject.name} (correct)", style="bold")
     with (
+        _contract(subject, running, shown, given) as contract,
         running.site(
-            with_queue_type(contract, queue_type if "rabbitmq" in subject.kinds else None),
+            with_queue_type(contract, given.queue_type if "rabbitmq" in subject.kinds else None),
             shown.histories / subject.name,
         ) as laid,
         _watcher(subject, shown) as watcher,
@@ -290,7 +325,22 @@ def _show(tried: Sequence[Tried], subjects: Sequence[Subject], shown: Presenter)
     for left_out in (subject for subject in subjects if subject.why_not):
         shown.say(f"{left_out.name} was left out: {left_out.why_not}")
     for each in tried:
+        if each.subject.promise and not each.as_it_should_be:
+            shown.say(f"{each.subject.name} was not found: {_why_kept(each)}")
+    for each in tried:
         if not each.subject.promise:
             for promise, tally in each.findings.tallies.items():
                 for reason, times in tally.reasons.items():
                     shown.say(f"{each.subject.name}: {promise} unknown {times} times: {reason}")
+
+
+def _why_kept(tried: Tried) -> str:
+    """Say why a mutant was not caught, as far as its schedules tell."""
+    tally = tried.findings.tallies[tried.subject.promise]
+    of = f"in {tried.findings.carried_out} schedules"
+    if not tally.kept and not tally.unknown:
+        return f"nothing gave {tried.subject.promise} an occasion {of}"
+    reasons = "; ".join(f"{times} times: {reason}" for reason, times in tally.reasons.items())
+    left_out = f"; {tried.findings.left_out}" if tried.findings.left_out else ""
+    found = f"{tried.subject.promise} was kept {tally.kept} times {of}"
+    return f"{found}{f', unknown {reasons}' if reasons else ''}{left_out}"

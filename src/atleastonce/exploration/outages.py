@@ -10,7 +10,7 @@ from atleastonce.exploration.crowd import crowd
 from atleastonce.history import History
 from atleastonce.schedule import Action, Schedule, is_of, publish
 
-_BACKLOG = 24
+BACKLOG = 24
 """How many messages wait while a service is down, and how many fresh ones come once it is back."""
 _EXPIRES = 2.0
 """How many times the time to live of a queue's messages the service is down."""
@@ -39,7 +39,7 @@ def outages(calm: History, contract: Contract) -> Iterator[Schedule]:
         yield from (_disturbed(calm, Action(cut=service)) for service in services)
         yield _disturbed(calm, Action(restart="broker"))
     if entry and "accepts-honestly" in promised:
-        for queue in _published_to(calm, entry):
+        for queue in published_to(calm, entry):
             yield _disturbed(calm, Action(unroute=queue), Action(reroute=queue))
     if promised & {"recovers", "accepts-honestly"}:
         yield from crash_points(calm, contract, fault="cut")
@@ -47,15 +47,15 @@ def outages(calm: History, contract: Contract) -> Iterator[Schedule]:
 
 def backlog(calm: History, service: str) -> Schedule:
     """Return the schedule in which messages wait for a service, and fresh ones come while it catches up."""
-    messages = crowd(calm.header.schedule, 2 * _BACKLOG)
+    messages = crowd(calm.header.schedule, 2 * BACKLOG)
     names = tuple(messages)
-    pause = tuple(Action(wait=f"{seconds:.3f}s") for seconds in _expiries(calm))
+    pause = tuple(Action(wait=f"{seconds:.3f}s") for seconds in expiries(calm))
     actions = (
         Action(stop=service),
-        *publish(*names[:_BACKLOG]),
+        *publish(*names[:BACKLOG]),
         *pause,
         Action(start=service),
-        *publish(*names[_BACKLOG:]),
+        *publish(*names[BACKLOG:]),
     )
     return msgspec.structs.replace(calm.header.schedule, messages=messages, actions=actions)
 
@@ -68,14 +68,14 @@ def _disturbed(calm: History, *actions: Action) -> Schedule:
     return msgspec.structs.replace(calm.header.schedule, messages=messages, actions=(first, *steps))
 
 
-def _expiries(calm: History) -> Iterator[float]:
+def expiries(calm: History) -> Iterator[float]:
     """Yield how long the service must be down for messages to expire, where a queue lets them."""
     lives = calm.header.declared.get("expires", {}).values()
     if lives:
         yield min(_EXPIRES * max(lives) / 1000, _LONGEST)
 
 
-def _published_to(calm: History, service: str) -> Iterator[str]:
+def published_to(calm: History, service: str) -> Iterator[str]:
     """Yield the queues that a service publishes to by their names, in the order of the first time.
 
     Not those that a service of the chain consumes: RabbitMQ (3.10.8, measured) does not always tell the consumer

@@ -4,23 +4,49 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from atleastonce.schedule import SENTINEL, Schedule
+from atleastonce.schedule import SENTINEL, Action, Schedule, Trap, is_of
+
+_ENDED_BY = {
+    "stop": "start",
+    "rewind": "start",
+    "forget": "start",
+    "isolate": "mend",
+    "unroute": "reroute",
+}
+"""Actions that begin something, and what ends it again."""
+_ENDS_SERVICE = frozenset({"kill", "stop"})
+"""Faults after which a service has to be started again."""
+
+Step = Action | Trap
 
 
 def shrink(schedule: Schedule, blamed: Iterable[str], breaks: Callable[[Schedule], bool]) -> Schedule:
     """Return the shortest schedule found that still breaks; `breaks` carries one out, and is asked rarely.
 
     First everything that has nothing to do with the blamed messages is left out at once, which is nearly
-    always the answer; then every single step is tried, until none can go.
+    always the answer. Then what belongs together is left out together, half of it, a quarter, and so on, so that
+    dozens of messages take few tries; then every single step is tried, until none can go. What cannot break
+    anything, since a trap in it never springs or a service never comes back, is not asked about; nothing is twice.
     """
+    asked: dict[str, bool] = {}
+
+    def still(shorter: Schedule) -> bool:
+        if not _can_be_judged(shorter) or shorter.steps >= schedule.steps:
+            return False
+        said = shorter.describe()
+        if said not in asked:
+            asked[said] = breaks(shorter)
+        return asked[said]
+
     wanted = {*blamed, *(trap.about for trap in schedule.traps)}
     focused = _only(schedule, wanted)
-    if focused.published and focused.steps < schedule.steps and breaks(focused):
+    if focused.published and still(focused):
         schedule = focused
+    schedule = _by_parts(schedule, still)
     shorter: Schedule | None = schedule
     while shorter is not None:
         schedule = shorter
-        shorter = next((each for each in without_one_step(schedule) if breaks(each)), None)
+        shorter = next((each for each in without_one_step(schedule) if still(each)), None)
     return schedule
 
 
@@ -35,12 +61,74 @@ def without_one_step(schedule: Schedule) -> Iterator[Schedule]:
             yield shorter
 
 
+def _by_parts(schedule: Schedule, breaks: Callable[[Schedule], bool]) -> Schedule:
+    """Leave out as many parts at once as can go, ever fewer of them."""
+    size = len(_parts(schedule)) // 2
+    while size > 0:
+        at = 0
+        while at < len(parts := _parts(schedule)):
+            shorter = _without(schedule, {step for part in parts[at : at + size] for step in part})
+            if shorter.published and shorter.replays == schedule.replays and breaks(shorter):
+                schedule = shorter  # what followed stands here now
+            else:
+                at += size
+        size //= 2
+    return schedule
+
+
+def _parts(schedule: Schedule) -> list[set[int]]:
+    """Return the steps that belong together, by their numbers: actions in their order, then traps."""
+    parts: list[set[int]] = []
+    begun: dict[tuple[str, str], set[int]] = {}
+    for number, trap in enumerate(schedule.traps, len(schedule.actions)):
+        parts.append({number})
+        if trap.do in _ENDS_SERVICE:
+            begun[("start", trap.service)] = parts[-1]
+    for number, action in reversed([*enumerate(schedule.actions)]):
+        end = _ENDED_BY.get(action.verb)
+        if end is not None and (end, action.target) in begun:
+            part = begun[end, action.target]
+        elif action.verb in _ENDED_BY.values():
+            part = begun.get((action.verb, action.target), set())
+            begun[action.verb, action.target] = part
+        else:
+            part = set()
+        part.add(number)
+        if part not in parts:
+            parts.insert(0, part)
+    return parts
+
+
+def _without(schedule: Schedule, steps: set[int]) -> Schedule:
+    kept = [number not in steps for number in range(schedule.steps)]
+    count = len(schedule.actions)
+    actions = tuple(each for each, stays in zip(schedule.actions, kept[:count], strict=True) if stays)
+    traps = tuple(each for each, stays in zip(schedule.traps, kept[count:], strict=True) if stays)
+    return _trimmed(schedule, actions, traps)
+
+
+def _can_be_judged(schedule: Schedule) -> bool:
+    """Tell whether each trap can spring, and each service that was ended is started again."""
+    published = {*schedule.published, SENTINEL}
+    if any(trap.about not in published for trap in schedule.traps):
+        return False
+    down: set[str] = set()
+    for action in schedule.actions:
+        if action.verb == "start":
+            down.discard(action.target)
+        elif _ENDED_BY.get(action.verb) == "start":
+            down.add(action.target)
+    started = [action.target for action in schedule.actions if action.verb == "start"]
+    deadly = [trap.service for trap in schedule.traps if trap.do in _ENDS_SERVICE]
+    return not down and all(any(not ended or is_of(ended, name) for name in started) for ended in deadly)
+
+
 def _only(schedule: Schedule, wanted: set[str]) -> Schedule:
     kept = (action for action in schedule.actions if action.verb != "publish" or action.target in wanted)
     return _trimmed(schedule, tuple(kept), schedule.traps)
 
 
-def _trimmed(schedule: Schedule, actions: tuple, traps: tuple) -> Schedule:  # type: ignore[type-arg]
+def _trimmed(schedule: Schedule, actions: tuple[Action, ...], traps: tuple[Trap, ...]) -> Schedule:
     named = {*(action.target for action in actions), *(trap.about for trap in traps), SENTINEL}
     messages = {name: message for name, message in schedule.messages.items() if name in named}
     return msgspec.structs.replace(schedule, messages=messages, actions=actions, traps=traps)

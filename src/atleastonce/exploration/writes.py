@@ -1,4 +1,4 @@
-"""Write points: the service killed at every system call by which the handling of a message leaves it."""
+"""Write points: the service killed, or paused, at every system call by which the handling of a message leaves it."""
 
 from collections.abc import Iterable, Iterator
 
@@ -16,15 +16,16 @@ _NEVER = 1_000_000
 def traces(calm: History, contract: Contract) -> Iterator[Schedule]:
     """Yield for every message, and service that takes it, a schedule in which nothing happens but that it is traced.
 
-    Each message is alone in its schedules: what a service calls is then done for that one.
+    Each message is alone in its schedules: what a service calls is then done for that one. Where there are several
+    instances, the others are kept for what comes while one of these stands still.
     """
     given = calm.header.schedule
+    several = {name for name, each in contract.all_services.items() if each.instances > 1}
     for service, event, message, nth in passed(calm, contract):
         if event in HANDED_OVER and nth == 1:
             trap = Trap(event="write", nth=_NEVER, during=message, service=service, do="noop")
-            yield msgspec.structs.replace(
-                given, messages={message: given.messages[message]}, actions=publish(message), traps=(trap,)
-            )
+            kept = given.messages if service in several else {message: given.messages[message]}
+            yield msgspec.structs.replace(given, messages=kept, actions=publish(message), traps=(trap,))
 
 
 def onward(walked: Iterable[History]) -> list[Schedule]:
@@ -46,11 +47,27 @@ def onward(walked: Iterable[History]) -> list[Schedule]:
     for walk, history in calm.items():
         tried, hit = last.get(walk, (0, False))
         upto = tried + 1 if hit else 0 if tried else sum(event.event == "write" for event in history.events)
-        found += (_point(history.header.schedule, *walk, nth) for nth in range(tried + 1, upto + 1))
+        traced = history.header.schedule
+        for nth in range(tried + 1, upto + 1):
+            found.append(_point(traced, *walk, nth))
+            if len(traced.messages) > 1:
+                found.append(_pause(traced, *walk, nth))
     return found
 
 
 def _point(traced: Schedule, service: str, message: str, nth: int) -> Schedule:
     """Return the schedule in which the service dies at its n-th call, and is started again."""
     trap = Trap(event="write", nth=nth, during=message, service=service, do="kill")
-    return msgspec.structs.replace(traced, actions=(*publish(message), Action(start=service)), traps=(trap,))
+    return msgspec.structs.replace(
+        traced,
+        messages={message: traced.messages[message]},
+        actions=(*publish(message), Action(start=service)),
+        traps=(trap,),
+    )
+
+
+def _pause(traced: Schedule, service: str, message: str, nth: int) -> Schedule:
+    """Return the schedule in which one instance stands still at its n-th call, while others take what comes then."""
+    trap = Trap(event="write", nth=nth, during=message, service=service, do="pause")
+    others = (each for each in traced.messages if each != message)
+    return msgspec.structs.replace(traced, actions=publish(message, *others), traps=(trap,))

@@ -6,7 +6,7 @@ from that very frame on. `FAULTS` is the list of them; `noop` is the one to read
 
 from typing import Protocol
 
-from atleastonce.faults import cut, fail, hold, kill, noop, stop, time_out
+from atleastonce.faults import cut, fail, hold, kill, noop, pause, stop, time_out
 from atleastonce.faults.scene import Scene
 
 
@@ -28,6 +28,7 @@ FAULTS: dict[str, Fault] = {
     "cut": cut.Cut(),
     "hold": hold.Hold(),
     "stop": stop.Stop(),
+    "pause": pause.Pause(),
     "fail": fail.Fail(),
     "time-out": time_out.TimeOut(),
 }

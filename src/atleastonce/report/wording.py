@@ -29,6 +29,7 @@ ALLOWED: Mapping[str, str] = {
 _STRUCK = {
     "kill": "service killed",
     "stop": "service stopped",
+    "pause": "service stood still",
     "cut": "link cut",
     "hold": "link held",
     "noop": "nothing done",

@@ -150,9 +150,17 @@ class Decisions(Database):
         return fresh, to_tell
 
     def _keep(self, tx: sa.Connection, fresh: Sequence[Decided], stock: Mapping[str, int]) -> None:
+        self._take(tx, fresh, stock)
+        self._mark(tx, fresh)
+
+    def _take(self, tx: sa.Connection, fresh: Sequence[Decided], stock: Mapping[str, int]) -> None:
+        """Write down what is left in stock of what these orders got."""
         names = {name for decided in fresh if not decided.reason for name in decided.placed.order.items}
         for name in sorted(names):
             tx.execute(sa.update(STOCK).where(STOCK.c.name == name).values(quantity=stock[name]))
+
+    def _mark(self, tx: sa.Connection, fresh: Sequence[Decided]) -> None:
+        """Write down what was decided of these orders: from now on they are known."""
         insert_many(tx, DECISIONS, [_row(decided) for decided in fresh])
 
     def _remember(self, tx: sa.Connection, told: Mapping[int, int]) -> None:

@@ -45,6 +45,14 @@ def _between(name: str, promise: str) -> Mutant:
     return _inventory(name, promise, "writes")._replace(amended=(RESTARTED,))
 
 
+def _between_on_kafka(name: str, promise: str) -> Mutant:
+    return _kafka(name, promise, "writes")._replace(amended=(RESTARTED,))
+
+
+def _shared(name: str, promise: str) -> Mutant:
+    return _inventory(name, promise, "writes")._replace(contract="postgresql")
+
+
 def _kafka(name: str, promise: str, *explore: str) -> Mutant:
     return _inventory(name, promise, *explore)._replace(broker="kafka", contract="kafka")
 
@@ -69,6 +77,7 @@ MUTANTS = {
     "duplicate-is-poison": _inventory("duplicate_is_poison", "poison-set-aside", "duplicates"),
     "dual-write": _inventory("dual_write", "nothing-lost", "crash"),
     "ghost-event": _between("ghost_event", "effects-once"),
+    "outbox-gap": _shared("outbox_gap", "nothing-lost"),
     "no-confirm": _order("no_confirm", "accepts-honestly", "outage"),
     "unroutable-ok": _order("unroutable_ok", "accepts-honestly", "outage"),
     "poison-requeue": _inventory("poison_requeue", "poison-set-aside", "poison"),
@@ -104,6 +113,8 @@ MUTANTS = {
     "poison-blocks-partition": _kafka("poison_blocks_partition", "poison-set-aside", "poison"),
     "kafka-no-dedupe": _kafka("kafka_no_dedupe", "effects-once", "duplicates"),
     "kafka-dedupe-in-memory": _kafka("kafka_dedupe_in_memory", "effects-once", "crash"),
+    "kafka-mark-before-effect": _between_on_kafka("kafka_mark_before_effect", "nothing-lost"),
+    "kafka-mark-after-effect": _between_on_kafka("kafka_mark_after_effect", "effects-once"),
     "kafka-dual-write": _kafka("kafka_dual_write", "nothing-lost", "crash"),
     "kafka-poison-dropped": _kafka("kafka_poison_dropped", "poison-set-aside", "poison"),
     "kafka-poison-crashes": _kafka("kafka_poison_crashes", "poison-set-aside", "poison"),

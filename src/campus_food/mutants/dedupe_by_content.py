@@ -5,6 +5,8 @@ user and the items. A second honest order of the same things by the same person 
 
 New messages are not compared, so that equal orders are fine as long as nothing happens. A crash, or a lost
 link, gives back what was fetched, and the equal ones among it are gone.
+
+It takes its time over each, so that the next one is fetched when it crashes: without it, that would be a race.
 """
 
 import json
@@ -17,6 +19,8 @@ from campus_food.rabbitmq.consumer import Delivery
 from campus_food.rabbitmq.inventory import Inventory, main
 from campus_food.schema import RESERVATIONS
 from campus_food.store import Store
+
+PAUSE = 0.03  # seconds
 
 
 class ContentStore(Store):
@@ -40,6 +44,7 @@ class Comparing(Inventory):
 
     def handle(self, order: OrderPlaced, delivery: Delivery) -> None:
         """Do one order."""
+        self.pause(PAUSE)
         self.store.again = delivery.redelivered
         super().handle(order, delivery)
 
