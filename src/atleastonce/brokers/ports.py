@@ -1,5 +1,6 @@
 """Free ports that stay ours while what listens on them restarts: a broker, or a service."""
 
+import atexit
 import random
 import socket
 import sys
@@ -72,6 +73,13 @@ def _claimed() -> Iterator[list[int]]:
             if len(_CLAIMS) > _MOST_CLAIMS:
                 _CLAIMS.popleft().close()
             yield random.sample(range(first, first + _BLOCK), _BLOCK)
+
+
+@atexit.register
+def _release() -> None:
+    """Close every claim; a test run would complain of what is left open."""
+    while _CLAIMS:
+        _CLAIMS.pop().close()
 
 
 def _claim(first: int) -> socket.socket | None:
