@@ -254,7 +254,7 @@ class Actor:
                     part.note("health", size=status)
             return all((said[part.name] in _HEALTHY) is healthy for part in waiting)
 
-        if waiting and not self._lane.record.await_(all_say_so, self._pace.deadline, pulse=0.05):
+        if waiting and not self._lane.record.await_(all_say_so, self._pace.health, pulse=0.05):
             self.canary_kept_its_time()
 
     def _restart(self, _broker: str) -> bool:
