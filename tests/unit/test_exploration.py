@@ -335,6 +335,7 @@ def kill_of_m1(schedule: Schedule) -> bool:
         (duplicate_of_m2, ["m1"], "publish m2; publish m2"),
         (kill_of_m1, ["m1"], "publish m1; start s; kill before ack(m1)"),
         (lambda _: True, ["m1"], "publish m1"),
+        (lambda _: True, [], "publish m1"),
     ],
 )
 def test_shrunk_schedule_has_no_step_that_can_go(
@@ -345,6 +346,14 @@ def test_shrunk_schedule_has_no_step_that_can_go(
     assert found.describe() == shortest
     assert breaks(found)
     assert not any(breaks(each) for each in without_one_step(found))
+
+
+def test_what_is_taken_away_is_given_back() -> None:
+    """A schedule that ends with a service cut off shows nothing more, after a long wait."""
+    given = Schedule(
+        messages={"m1": Message()}, actions=(*publish("m1"), Action(isolate="s"), Action(mend="s"))
+    )
+    assert told(without_one_step(given)) == ["publish m1; mend s"]
 
 
 def test_shrunk_schedule_defines_only_what_it_names() -> None:

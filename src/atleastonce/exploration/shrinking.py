@@ -4,16 +4,19 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from atleastonce.schedule import SENTINEL, Schedule
+from atleastonce.schedule import SENTINEL, Schedule, Verb
+
+_RETURNS: dict[Verb, Verb] = {"mend": "isolate", "reroute": "unroute"}
+"""The actions that give something back, and those that took it away."""
 
 
 def shrink(schedule: Schedule, blamed: Iterable[str], breaks: Callable[[Schedule], bool]) -> Schedule:
     """Return the shortest schedule found that still breaks; `breaks` carries one out, and is asked rarely.
 
     First everything that has nothing to do with the blamed messages is left out at once, which is nearly
-    always the answer; then every single step is tried, until none can go.
+    always the answer; where none is blamed, all but one. Then every single step is tried, until none can go.
     """
-    wanted = {*blamed, *(trap.about for trap in schedule.traps)}
+    wanted = {*blamed, *(trap.about for trap in schedule.traps)} or {*schedule.published[:1]}
     focused = _only(schedule, wanted)
     if focused.published and focused.steps < schedule.steps and breaks(focused):
         schedule = focused
@@ -25,13 +28,17 @@ def shrink(schedule: Schedule, blamed: Iterable[str], breaks: Callable[[Schedule
 
 
 def without_one_step(schedule: Schedule) -> Iterator[Schedule]:
-    """Yield the schedules that lack exactly one step."""
+    """Yield the schedules that lack exactly one step, and in which what is taken away is given back.
+
+    Without that, nothing comes of the sentinel, and the end of such a case is awaited in vain.
+    """
     actions, traps = schedule.actions, schedule.traps
     for index in range(len(traps)):
         yield _trimmed(schedule, actions, (*traps[:index], *traps[index + 1 :]))
     for index in range(len(actions)):
         shorter = _trimmed(schedule, (*actions[:index], *actions[index + 1 :]), traps)
-        if shorter.published and shorter.replays == schedule.replays:
+        returned = actions[index].verb in _RETURNS and _RETURNS[actions[index].verb] in shorter.verbs
+        if shorter.published and shorter.replays == schedule.replays and not returned:
             yield shorter
 
 
