@@ -131,15 +131,19 @@ class Actor:
         return True
 
     def _start(self, service: str) -> bool:
-        """Start what is down, once the traps that end it have sprung; what follows need not await all of ready."""
+        """Start what is down, once the traps that end it have sprung; what follows need not await all of ready.
+
+        Where all of it is down already, none can spring before: such a trap waits for the start itself.
+        """
+        parts = self._lane.of(service)
         deadly = tuple(
             trap
             for trap in self._schedule.traps
             if FAULTS[trap.do].ends_service and (not trap.service or is_of(trap.service, service))
         )
-        if not self._sprung(deadly):
+        if not all(part.down for part in parts) and not self._sprung(deadly):
             return False
-        started = [part for part in self._lane.of(service) if part.down]
+        started = [part for part in parts if part.down]
         for part in started:
             part.bury()
         if any(action.verb == "stop" for action in self._schedule.actions):
@@ -148,7 +152,7 @@ class Actor:
             part.spawn()
         for part in started:
             part.await_subscribed()
-        self._starting += started
+        self._starting += (part for part in started if part not in self._starting)
         self.all_taken()
         return True
 

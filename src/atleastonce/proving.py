@@ -112,5 +112,5 @@ def _why_not(promise: str, first: Judged, again: Iterable[Judged]) -> str:
 def _entangled(promise: str, failure: Judged) -> tuple[int, int]:
     """Return how many messages a failure is about, and its steps: the smallest is the easiest to understand."""
     schedule = failure.history.header.schedule
-    about = {*failure.verdicts[promise].blamed, *(trap.about for trap in schedule.traps)}
+    about = {*failure.verdicts[promise].blamed, *schedule.trapped}
     return len(about), schedule.steps

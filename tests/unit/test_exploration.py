@@ -306,6 +306,20 @@ def test_group_and_transactions_are_disturbed_on_kafka() -> None:
     assert told(kafka(happened, contract())) == []
 
 
+def test_a_member_of_a_group_is_killed_as_it_joins() -> None:
+    """Before and after it asks, and is told that it is in; a service without a group never asks."""
+    alone = calm("published m1#1; fetch m1#1 *shop")
+    events = tuple(msgspec.structs.replace(each, group="g") for each in alone.events)
+    member, given = msgspec.structs.replace(alone, events=events), contract(broker="kafka")
+    waits = "stop shop; publish m1; start shop; start shop; kill"
+    assert [each for each in told(kafka(member, given)) if each not in told(kafka(alone, given))] == [
+        f"{waits} before join",
+        f"{waits} after join",
+        f"{waits} before response to join",
+        f"{waits} after response to join",
+    ]
+
+
 BIG = Schedule(
     messages={name: Message(id=name) for name in ("m1", "m2", "m3", "sentinel")},
     actions=(*publish("m1", "m2", "m2", "m3", "m1"), Action(start="s")),

@@ -16,7 +16,7 @@ def shrink(schedule: Schedule, blamed: Iterable[str], breaks: Callable[[Schedule
     First everything that has nothing to do with the blamed messages is left out at once, which is nearly
     always the answer; where none is blamed, all but one. Then every single step is tried, until none can go.
     """
-    wanted = {*blamed, *(trap.about for trap in schedule.traps)} or {*schedule.published[:1]}
+    wanted = {*blamed, *schedule.trapped} or {*schedule.published[:1]}
     focused = _only(schedule, wanted)
     if focused.published and focused.steps < schedule.steps and breaks(focused):
         schedule = focused

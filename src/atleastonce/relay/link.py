@@ -239,7 +239,7 @@ class Link:
     def _spring(self, trap: Trap) -> None:
         if not trap.is_write:
             self.relay.record(
-                self._stamped(Event(event="sprung", message=trap.about, note=trap.describe()))
+                self._stamped(Event(event="sprung", message=trap.about or None, note=trap.describe()))
             )
         self.relay.strike(trap, self)
 
