@@ -318,6 +318,8 @@ def test_a_member_of_a_group_is_killed_as_it_joins() -> None:
         f"{waits} before response to join",
         f"{waits} after response to join",
     ]
+    services = {"shop": msgspec.structs.replace(SHOP, instances=2)}
+    assert told(kafka(member, msgspec.structs.replace(given, services=services))) == told(kafka(alone, given))
 
 
 BIG = Schedule(

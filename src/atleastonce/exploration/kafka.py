@@ -24,7 +24,7 @@ def kafka(calm: History, contract: Contract) -> Iterator[Schedule]:
         others = (each for each in given.messages if each != name)
         actions = (Action(abort=name), *publish(name, *others))
         yield msgspec.structs.replace(given, actions=actions)
-    for service in contract.all_services:
+    for service, declared in contract.all_services.items():
         start = Action(start=service)
         for actions in (
             (*publish(*given.messages), Action(rewind=service), start),
@@ -32,10 +32,10 @@ def kafka(calm: History, contract: Contract) -> Iterator[Schedule]:
             (Action(stop=service), *publish(*given.messages), Action(forget=service), start),
         ):
             yield msgspec.structs.replace(given, actions=actions)
-        if not any(
-            each.event == "fetch" and each.group and is_of(each.service, service) for each in calm.events
-        ):
-            continue  # it is a member of no group
+        fetched = (each for each in calm.events if each.event == "fetch" and is_of(each.service, service))
+        if declared.instances > 1 or not any(each.group for each in fetched):
+            # It joins no group; or others join at once, and wait for a dead one until its session ends.
+            continue
         waiting = (Action(stop=service), *publish(*given.messages), start, start)
         for event, when in product(OF_A_GROUP, get_args(When)):
             trap = Trap(when=when, event=event, service=service, do="kill")
