@@ -134,15 +134,19 @@ class Actor:
         return True
 
     def _start(self, service: str) -> bool:
-        """Start what is down, once the traps that end it have sprung; what follows need not await all of ready."""
+        """Start what is down, once the traps that end it have sprung; what follows need not await all of ready.
+
+        Where all of it is down already, none can spring before: such a trap waits for the start itself.
+        """
+        parts = self._lane.of(service)
         deadly = tuple(
             trap
             for trap in self._schedule.traps
             if FAULTS[trap.do].ends_service and (not trap.service or is_of(trap.service, service))
         )
-        if not self._sprung(deadly):
+        if not all(part.down for part in parts) and not self._sprung(deadly):
             return False
-        started = [part for part in self._lane.of(service) if part.down]
+        started = [part for part in parts if part.down]
         for part in started:
             part.bury()
         if any(action.verb == "stop" for action in self._schedule.actions):
@@ -151,7 +155,7 @@ class Actor:
             part.spawn()
         for part in started:
             part.await_subscribed()
-        self._starting += started
+        self._starting += (part for part in started if part not in self._starting)
         self.all_taken()
         return True
 
@@ -257,7 +261,7 @@ class Actor:
                     part.note("health", size=status)
             return all((said[part.name] in _HEALTHY) is healthy for part in waiting)
 
-        if waiting and not self._lane.record.await_(all_say_so, self._pace.deadline, pulse=0.05):
+        if waiting and not self._lane.record.await_(all_say_so, self._pace.health, pulse=0.05):
             self.canary_kept_its_time()
 
     def _restart(self, _broker: str) -> bool:

@@ -1,11 +1,12 @@
 """What is expected of a case: the pace that the calm machine kept, and what the clean runs showed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from atleastonce.history import History, Observation
+from atleastonce.promises import HEALTH, Options, Within
 
 _LINES = 10
 """How many deadlines of quiet may pass while ever fewer messages are open: five minutes on RabbitMQ."""
@@ -16,15 +17,36 @@ class Pace(msgspec.Struct, frozen=True):
 
     `quiet`: until the system is quiet again, or has settled another message; `deadline`: the same behind a fault,
     and where the contract has `named` it, until quiet whatever was settled meanwhile;
+    `health`: until the health endpoint tells of a change;
     `settles`: how long a missing effect is awaited after quiet; `canary`: what the canary took on the calm
     machine.
     """
 
     quiet: float
     deadline: float
+    health: float
     settles: float
     canary: float
     named: bool = False
+
+
+def paced(promised: Mapping[str, Options], *, quiet: float, settles: float, canary: float) -> Pace:
+    """Return the pace of a contract with these promises: quiet is awaited for the shortest named for it."""
+    named = {
+        name: float(each.within)
+        for name, each in promised.items()
+        if isinstance(each, Within) and each.within
+    }
+    health = named.pop(HEALTH, None)
+    deadline = min(named.values(), default=quiet)
+    return Pace(
+        quiet=quiet,
+        deadline=deadline,
+        health=deadline if health is None else health,
+        settles=settles,
+        canary=canary,
+        named=bool(named),
+    )
 
 
 class Patience:

@@ -63,20 +63,26 @@ class Part:
         self.subject.start()
 
     def await_subscribed(self) -> None:
-        """Wait until the relay saw it subscribe, or it is ready without; raise ServiceError."""
+        """Wait until the relay saw it subscribe, or it is ready without, or a fault ends it; raise ServiceError."""
         self._await(lambda: self.subscribed or not self.must_subscribe)
 
     def await_ready(self) -> None:
-        """Wait until it is ready; raise ServiceError where it is not in time."""
+        """Wait until it is ready, or a fault ends it; raise ServiceError where it is not in time."""
         self._await(self._ready)
+        if self.down:
+            return
         self.note("ready", note=f"after {time.monotonic() - self._began:.3f} s")
 
     def _await(self, true: Callable[[], bool]) -> None:
         within = float(self.service.ready_within)
         left = max(0.0, self._began + within - time.monotonic())
-        done = self.record.await_(lambda: self.cancelled() or not self.subject.alive or true(), left)
+        done = self.record.await_(
+            lambda: self.cancelled() or self.down or not self.subject.alive or true(), left
+        )
         if self.cancelled():
             raise Cancelled("the run was asked to stop")
+        if self.down:
+            return
         if not self.subject.alive:
             raise ServiceError(f"{self.name} did not get ready: {self.subject.describe_exit()}")
         if not done:

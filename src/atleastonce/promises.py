@@ -11,6 +11,9 @@ import msgspec
 
 from atleastonce.durations import Duration, decoded
 
+HEALTH = "tells-health"
+"""The promise whose deadline is that of the health endpoint alone; those of the others are that of quiet."""
+
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -73,9 +76,7 @@ PROMISES: dict[str, Promise] = {
     "replays-identically": Promise("read again from offset zero, the report is byte-identical"),
     "accepts-honestly": Promise("a 2xx answer means that the message is on the broker"),
     "backs-off": Promise("attempts on a failing dependency follow the schedule, then stop", BacksOff),
-    "tells-health": Promise(
-        "the health endpoint is unhealthy exactly while the service cannot consume", Within
-    ),
+    HEALTH: Promise("the health endpoint is unhealthy exactly while the service cannot consume", Within),
 }
 
 

@@ -20,7 +20,7 @@ from atleastonce.layout import Site
 from atleastonce.progress import Still
 from atleastonce.recording import Record
 from atleastonce.relay.turns import Place
-from atleastonce.runner import header
+from atleastonce.runner import header, promised
 from atleastonce.schedule import Schedule
 from atleastonce.standing import Standing
 from atleastonce.subjects import clock
@@ -84,8 +84,10 @@ class _Replay:
                 self._narrow(way)
         # An empty one, since a saved history that ends without any was cut short.
         last = Observation(observed="faulty", at=self._record.clock())
+        # All that the contract promises, as in every other history of the run: they are judged again together.
+        declared = {"promised": promised(self._site.contract.contract, self._pace)}
         return History(
-            header=header(self._site, self._schedule, {"promised": {"replays-identically": {}}}),
+            header=header(self._site, self._schedule, declared),
             events=self._record.events(),
             observations=(last,),
         )

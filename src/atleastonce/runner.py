@@ -12,14 +12,14 @@ import msgspec
 
 from atleastonce import effects
 from atleastonce.actions import Actor
-from atleastonce.contract import OutputTable
+from atleastonce.contract import Contract, OutputTable
 from atleastonce.effects import Changes
 from atleastonce.errors import ContractError, ServiceError, TransportError
 from atleastonce.expectation import Expectation, Pace, Patience
 from atleastonce.history import Event, Header, History, Moment, Observation
 from atleastonce.lane import Lane
 from atleastonce.layout import Site
-from atleastonce.promises import Within
+from atleastonce.promises import HEALTH, Within
 from atleastonce.schedule import Schedule
 from atleastonce.standing import Looped, Standing, sentinels
 
@@ -257,22 +257,27 @@ class _Case:
     def _declared(self) -> dict[str, Any]:
         """Return what checks need of the contract (`history.Header`)."""
         contract = self._lane.contract
-        promised = {
-            name: msgspec.to_builtins(options, enc_hook=float) for name, options in contract.promised.items()
-        }
-        for name, options in contract.promised.items():
-            if isinstance(options, Within) and options.within is None:
-                promised[name]["within"] = self._pace.deadline
         return {
             "ignore": list(contract.observe.ignore),
             "ends": list(self._standing.ends),
             "between": list(self._standing.between),
             "dead_letters": contract.output.dead_letters,
             "own_poison": bool(contract.poison),
-            "promised": promised,
+            "promised": promised(contract, self._pace),
             "keys": self._lane.cast.keys(),
             "expires": dict(self._lane.expires),
         }
+
+
+def promised(contract: Contract, pace: Pace) -> dict[str, Any]:
+    """Return every promise with its options, the deadlines that were kept among them."""
+    found = {
+        name: msgspec.to_builtins(options, enc_hook=float) for name, options in contract.promised.items()
+    }
+    for name, options in contract.promised.items():
+        if isinstance(options, Within) and options.within is None:
+            found[name]["within"] = pace.health if name == HEALTH else pace.deadline
+    return found
 
 
 def header(site: Site, schedule: Schedule, declared: dict[str, Any]) -> Header:

@@ -29,6 +29,9 @@ EVENTS = (
 )  # fmt: skip
 """The events that a trap may wait for: those of the protocol, and a system call of the service itself."""
 
+OF_A_GROUP = ("join", "response")
+"""Those that a trap may wait for without a message: a member that joins its group, and the answer by which it is in."""
+
 HANDED_OVER = ("deliver", "fetch")
 """Those that hand a message to a service."""
 
@@ -122,10 +125,11 @@ class Trap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
     It names what it waits for, never a position in a list: the order between connections is not fixed. `service` is
     the one that is struck, `link` names the other end of the link: the broker, or a service (over HTTP, whichever of
-    the two asks). A write point (`event` is ``write``) has `during` in place of `when` and `message`: it strikes as
-    the service makes its `nth` system call that changes anything outside, counted from the first delivery of that
-    message on. There it may ``pause``: what follows that message is published once the service stands still, which goes
-    on once all but that message is settled, or does not get settled.
+    the two asks). At ``join``, and at the ``response`` to it, it has no `message`. A write point (`event` is
+    ``write``) has `during` in place of `when` and `message`: it strikes as the service makes its `nth` system call
+    that changes anything outside, counted from the first delivery of that message on. There it may ``pause``: what
+    follows that message is published once the service stands still, which goes on once all but that message is settled,
+    or does not get settled.
     """
 
     when: When | None = None
@@ -141,7 +145,7 @@ class Trap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
         """Refuse a trap that names too little, or two things."""
         if self.is_write != bool(self.during) or self.is_write == bool(self.when or self.message):
             raise ValueError("a trap names when and message, or, where its event is write, during alone")
-        if not self.is_write and not (self.when and self.message):
+        if not self.is_write and not (self.when and (self.message or self.event in OF_A_GROUP)):
             raise ValueError("a trap names its when and its message")
         if self.do == "pause" and not self.is_write:
             raise ValueError("a service can be paused at a write point only")
@@ -153,8 +157,13 @@ class Trap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
     @property
     def about(self) -> str:
-        """The message that it is about."""
+        """The message that it is about; empty where it is about none."""
         return self.during or self.message
+
+    @property
+    def at(self) -> str:
+        """What it waits for: ``ack(m1)``; of a group, ``join`` or ``response to join``."""
+        return self._at("")
 
     def describe(self) -> str:
         """Say the trap in words: ``kill before ack(m1)``, ``kill at write 4 of m1``."""
@@ -162,7 +171,12 @@ class Trap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
             return f"{self.do} at write {self.nth} of {self.during}"
         count = f", time {self.nth}" if self.nth > 1 else ""
         between = "" if self.link == BROKER else f" between {self.service or 'a service'} and {self.link}"
-        return f"{self.do} {self.when} {self.event}({self.message}{count}){between}"
+        return f"{self.do} {self.when} {self._at(count)}{between}"
+
+    def _at(self, count: str) -> str:
+        if self.message:
+            return f"{self.event}({self.message}{count})"
+        return f"{'response to ' if self.event == 'response' else ''}join{count}"
 
 
 class Schedule(
@@ -197,6 +211,11 @@ class Schedule(
         """The messages among them that are poison."""
         kinds = {name: message.poison for name, message in self.messages.items()}
         return tuple(name for name in self.published if kinds.get(name) is not None)
+
+    @cached_property
+    def trapped(self) -> frozenset[str]:
+        """The messages that its traps are about."""
+        return frozenset(trap.about for trap in self.traps if trap.about)
 
     @property
     def restarts_broker(self) -> bool:
@@ -269,7 +288,7 @@ def _problem(schedule: Schedule) -> str | None:
     """Return what is wrong with a schedule although every single key is right, or None."""
     if schedule.format != FORMAT:
         return f"it has format {schedule.format}, this version reads format {FORMAT}"
-    named = {*schedule.published, *(trap.about for trap in schedule.traps)}
+    named = {*schedule.published, *schedule.trapped}
     if unknown := named - {*schedule.messages, SENTINEL}:
         return f"it names messages that it does not define: {', '.join(sorted(unknown))}"
     for trap in schedule.traps:

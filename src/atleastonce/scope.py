@@ -18,10 +18,17 @@ def _beyond(contract: Contract) -> Iterator[str]:
         if len(services) > 1:
             yield f"services: found a chain of {len(services)} ({', '.join(services)}) on Kafka, expected one service"
         for name, service in services.items():
-            if service.instances != 1:
+            if service.instances != 1 and (why := _alone(contract)):
                 where = "service" if contract.service else f"services.{name}"
-                yield f"{where}.instances: found {service.instances} on Kafka, expected 1"
+                yield f"{where}.instances: found {service.instances} on Kafka {why}, expected 1"
     for name, service in services.items():
         if service.image:
             where = "service" if contract.service else f"services.{name}"
             yield f"{where}.image: found a container image, expected a command"
+
+
+def _alone(contract: Contract) -> str:
+    """Say what keeps a service on Kafka from having several instances: how far it is must be known of all together."""
+    if "replays-identically" in contract.promised:
+        return "beside the promise replays-identically"
+    return 'with progress.by = "observe"' if contract.progress.by == "observe" else ""

@@ -14,13 +14,12 @@ import msgspec
 from atleastonce import canary, effects
 from atleastonce.checks import judge
 from atleastonce.errors import TransportError
-from atleastonce.expectation import Expectation, Pace, latency, stillness
+from atleastonce.expectation import Expectation, Pace, latency, paced, stillness
 from atleastonce.findings import Judged
 from atleastonce.history import History, append
 from atleastonce.lane import Lane
 from atleastonce.layout import Site
 from atleastonce.packing import pack, packable, unpack
-from atleastonce.promises import Within
 from atleastonce.replaying import replayed
 from atleastonce.runner import run, run_clean
 from atleastonce.schedule import SENTINEL, Action, Schedule, publish
@@ -129,11 +128,9 @@ class Workshop:
     def _pace(self) -> Pace:
         """Return the pace that is kept where no clean run was needed."""
         settles = float(self._contract.observe.settles or _LEAST_SETTLES)
-        quiet, deadline = _QUIET[self._contract.broker.kind], self._deadline()
-        return Pace(
-            quiet=quiet,
-            deadline=deadline or quiet,
-            named=deadline is not None,
+        return paced(
+            self._contract.promised,
+            quiet=_QUIET[self._contract.broker.kind],
             settles=settles,
             canary=self._calm_canary(),
         )
@@ -206,12 +203,6 @@ class Workshop:
             first, second, pace, bool(effects.unstable(first, second, self._contract.observe.ignore))
         )
         return history
-
-    def _deadline(self) -> float | None:
-        """Return how long quiet is awaited behind a fault: the shortest time that a promise names, if one does."""
-        promised = self._contract.promised.values()
-        named = (float(each.within) for each in promised if isinstance(each, Within) and each.within)
-        return min(named, default=None)
 
     def _calm_canary(self) -> float:
         """Return the seconds that the canary takes on the calm machine, measured once."""

@@ -53,3 +53,21 @@ def test_reference_is_left_alone(subject, campus):
     found = subject(campus("kafka")).verify(Plan(messages=2, explore=("kafka",))).findings
     assert sum(tally.broken + tally.unknown for tally in found.tallies.values()) == 0, found.tallies
     assert found.tallies["effects-once"].kept > 0
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("name", "module", "outcome"),
+    [
+        ("inventory", "", "kept"),
+        ("kafka-no-dedupe", "campus_food.mutants.kafka_no_dedupe", "broken"),
+    ],
+)
+def test_two_instances_share_a_group(subject, tmp_path, name, module, outcome):
+    """Each has partitions of its own, which change hands when one is killed: all is kept, or broken, as with one."""
+    session = ("[broker]", 'SESSION_TIMEOUT = "6000"\n\n[broker]')
+    contract = reference.contract(tmp_path, "kafka", name, module, 2, (session,))
+    found = subject(contract).verify(Plan(messages=2, explore=("duplicates", "crash"), confirm=1)).findings
+    assert found.tallies["effects-once"].outcome == outcome, found.tallies
+    if not module:
+        assert sum(tally.broken + tally.unknown for tally in found.tallies.values()) == 0, found.tallies

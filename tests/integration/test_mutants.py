@@ -21,8 +21,9 @@ SLICE = ("ack-first", "no-dedupe", "poison-dropped", "unroutable-ok", "healthy-z
 """One for each promise, and no more: the whole zoo is `atleastonce selftest`, and the thorough run."""
 SHORTENED = ("no-dedupe", "ack-first")
 """Those of which every step is left out in turn; in the thorough run, all of them."""
-LONG = ("ttl-eats-backlog", "lifo-drain")
-"""Of these dozens of messages wait, which takes longer to shrink one by one than a run is given."""
+REPORTS = tuple(name for name, mutant in MUTANTS.items() if mutant.promise == "replays-identically")
+LONG = ("ttl-eats-backlog", "lifo-drain", *REPORTS)
+"""Of these dozens of messages wait, or a long log is read twice, which takes longer to shrink than a run is given."""
 ON_KAFKA = ("auto-commit-early", "kafka-no-dedupe", "poison-blocks-partition")
 """The same on Kafka, where outages take longer: what loses, doubles, and does not get over poison."""
 

@@ -1,6 +1,7 @@
 """The relay between real Kafka clients and a real broker."""
 
 import contextlib
+import socket
 import subprocess
 import sys
 import time
@@ -255,3 +256,15 @@ def test_a_consumer_killed_at_its_commit_is_buried(scene: Scene, when: When) -> 
     with running(scene, "classic") as second:
         assert printed(second) == scene.ids[0 if when == "before" else 1]
     assert scene.settled() >= {"m0#1"}
+
+
+def test_whoever_is_cut_off_is_not_kept_waiting(scene: Scene) -> None:
+    """A new connection is reset at once, not left without an answer, until the link is mended."""
+    scene.relay.cut(refuse=True)
+    refused = socket.create_connection(scene.relay.address, timeout=5)
+    with refused, contextlib.suppress(ConnectionResetError):
+        assert refused.recv(1) == b""
+    assert scene.happened("open") == []
+    scene.relay.mend()
+    with socket.create_connection(scene.relay.address, timeout=5):
+        scene.until("open")

@@ -76,7 +76,8 @@ REFUSED = {
 }
 """What the page calls refused, each in a contract that is refused for it."""
 PARTLY = {
-    "service.instances": KAFKA.replace(COMMAND, COMMAND + "\ninstances = 2"),
+    "service.instances": KAFKA.replace(COMMAND, COMMAND + "\ninstances = 2")
+    + '[progress]\nby = "observe"\n[observe]\ncommand = "show"',
     "services": KAFKA.replace("[service]", "[services.a]") + f"[services.b]\n{COMMAND}",
 }
 """What works, but not with every value, or not on every broker."""

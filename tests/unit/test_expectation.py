@@ -2,7 +2,8 @@
 
 import pytest
 
-from atleastonce.expectation import Patience, latency, stillness
+from atleastonce.expectation import Patience, latency, paced, stillness
+from atleastonce.promises import options
 from histories import history, seen
 
 ONE = "published m1#1; deliver m1#1; ack m1#1 +0.3"
@@ -50,6 +51,25 @@ def test_a_line_that_grows_and_shrinks_is_not_awaited_for_ever() -> None:
 def test_a_deadline_that_the_contract_names_is_one() -> None:
     """Who promises to be done within ten seconds is not done by having begun."""
     assert Patience(48, steady=True).more(20, kept_time) is False
+
+
+@pytest.mark.parametrize(
+    ("recovers", "health", "deadlines"),
+    [
+        (None, None, (60.0, 60.0, False)),
+        (None, "5s", (60.0, 5.0, False)),
+        ("10s", None, (10.0, 10.0, True)),
+        ("10s", "5s", (10.0, 5.0, True)),
+    ],
+)
+def test_how_soon_health_is_told_is_no_deadline_of_recovery(
+    recovers: str | None, health: str | None, deadlines: tuple[float, float, bool]
+) -> None:
+    """Who says within five seconds that it cannot work has not promised to be back at work by then."""
+    named = {"recovers": recovers, "tells-health": health}
+    promised = {name: options(name, {"within": each} if each else True) for name, each in named.items()}
+    pace = paced(promised, quiet=60.0, settles=1.0, canary=0.2)
+    assert (pace.deadline, pace.health, pace.named) == deadlines
 
 
 def test_a_late_canary_is_asked_three_times() -> None:

@@ -306,6 +306,22 @@ def test_group_and_transactions_are_disturbed_on_kafka() -> None:
     assert told(kafka(happened, contract())) == []
 
 
+def test_a_member_of_a_group_is_killed_as_it_joins() -> None:
+    """Before and after it asks, and is told that it is in; a service without a group never asks."""
+    alone = calm("published m1#1; fetch m1#1 *shop")
+    events = tuple(msgspec.structs.replace(each, group="g") for each in alone.events)
+    member, given = msgspec.structs.replace(alone, events=events), contract(broker="kafka")
+    waits = "stop shop; publish m1; start shop; start shop; kill"
+    assert [each for each in told(kafka(member, given)) if each not in told(kafka(alone, given))] == [
+        f"{waits} before join",
+        f"{waits} after join",
+        f"{waits} before response to join",
+        f"{waits} after response to join",
+    ]
+    services = {"shop": msgspec.structs.replace(SHOP, instances=2)}
+    assert told(kafka(member, msgspec.structs.replace(given, services=services))) == told(kafka(alone, given))
+
+
 BIG = Schedule(
     messages={name: Message(id=name) for name in ("m1", "m2", "m3", "sentinel")},
     actions=(*publish("m1", "m2", "m2", "m3", "m1"), Action(start="s")),
@@ -335,6 +351,7 @@ def kill_of_m1(schedule: Schedule) -> bool:
         (duplicate_of_m2, ["m1"], "publish m2; publish m2"),
         (kill_of_m1, ["m1"], "publish m1; start s; kill before ack(m1)"),
         (lambda _: True, ["m1"], "publish m1"),
+        (lambda _: True, [], "publish m1"),
     ],
 )
 def test_shrunk_schedule_has_no_step_that_can_go(
@@ -345,6 +362,14 @@ def test_shrunk_schedule_has_no_step_that_can_go(
     assert found.describe() == shortest
     assert breaks(found)
     assert not any(breaks(each) for each in without_one_step(found))
+
+
+def test_what_is_taken_away_is_given_back() -> None:
+    """A schedule that ends with a service cut off shows nothing more, after a long wait."""
+    given = Schedule(
+        messages={"m1": Message()}, actions=(*publish("m1"), Action(isolate="s"), Action(mend="s"))
+    )
+    assert told(without_one_step(given)) == ["publish m1; mend s"]
 
 
 def test_shrunk_schedule_defines_only_what_it_names() -> None:

@@ -401,6 +401,20 @@ def test_burial_waits_for_a_member_id() -> None:
     assert buried(talk, answer(Api.JOIN_GROUP, 5, 6, member_id="me", error_code=required))
 
 
+def test_the_answer_by_which_a_member_is_in_its_group() -> None:
+    """Not the one that only gives out an id; of the newer protocol, that to the first heartbeat alone."""
+    talk, heard = Conversation(), []
+    for number, error in enumerate((ErrorCode.member_id_required, ErrorCode.none)):
+        talk.say("subject", request(Api.JOIN_GROUP, 5, number))
+        heard.append(talk.events("broker", answer(Api.JOIN_GROUP, 5, number, error_code=error)))
+    for number, epoch in enumerate((0, 1)):
+        talk.say("subject", request(Api.CONSUMER_GROUP_HEARTBEAT, 1, number, member_epoch=epoch))
+        heard.append(talk.events("broker", answer(Api.CONSUMER_GROUP_HEARTBEAT, 1, number)))
+    assert [[(each.event, each.of) for each in events] for events in heard] == [
+        [], [("response", "join")], [("response", "join")], [],
+    ]  # fmt: skip
+
+
 def test_versions_that_we_cannot_read_are_not_offered() -> None:
     """ApiVersions is lowered where we read, untouched elsewhere, and untouched when it is an error."""
     talk = Conversation()

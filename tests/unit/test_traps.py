@@ -2,6 +2,7 @@
 
 import pytest
 
+from atleastonce.history import Event
 from atleastonce.relay.traps import Traps
 from atleastonce.schedule import Trap, When
 from histories import events
@@ -120,3 +121,14 @@ def test_a_write_point_begins_with_the_delivery_and_springs_in_the_service() -> 
     assert traps.unsprung() == (point,)
     traps.spring(point)
     assert traps.unsprung() == ()
+
+
+@pytest.mark.parametrize(
+    ("event", "springs"), [("join", [True, False, False]), ("response", [False, False, True])]
+)
+def test_trap_of_a_group_waits_for_a_member(event: str, springs: list[bool]) -> None:
+    """It names no message: a member asks to be let in, or hears that it is; another answer does not spring it."""
+    waiting = Trap(when="after", event=event, service="inventory", do="kill")
+    passing = (Event(event="join"), Event(event="response", of="commit"), Event(event="response", of="join"))
+    sprang = [armed(waiting).due("after", "inventory", [each]) == waiting for each in passing]
+    assert (sprang, waiting.about) == (springs, "")

@@ -24,9 +24,9 @@ def shrink(schedule: Schedule, blamed: Iterable[str], breaks: Callable[[Schedule
     """Return the shortest schedule found that still breaks; `breaks` carries one out, and is asked rarely.
 
     First everything that has nothing to do with the blamed messages is left out at once, which is nearly
-    always the answer. Then what belongs together is left out together, half of it, a quarter, and so on, so that
-    dozens of messages take few tries; then every single step is tried, until none can go. What cannot break
-    anything, since a trap in it never springs or a service never comes back, is not asked about; nothing is twice.
+    always the answer; where none is blamed, all but one. Then what belongs together is left out together, half of it,
+    a quarter, and so on, so that dozens of messages take few tries; then every single step is tried, until none can go.
+    What cannot be judged is not asked about; nothing is twice.
     """
     asked: dict[str, bool] = {}
 
@@ -38,7 +38,7 @@ def shrink(schedule: Schedule, blamed: Iterable[str], breaks: Callable[[Schedule
             asked[said] = breaks(shorter)
         return asked[said]
 
-    wanted = {*blamed, *(trap.about for trap in schedule.traps)}
+    wanted = {*blamed, *schedule.trapped} or {*schedule.published[:1]}
     focused = _only(schedule, wanted)
     if focused.published and still(focused):
         schedule = focused
@@ -51,13 +51,13 @@ def shrink(schedule: Schedule, blamed: Iterable[str], breaks: Callable[[Schedule
 
 
 def without_one_step(schedule: Schedule) -> Iterator[Schedule]:
-    """Yield the schedules that lack exactly one step."""
+    """Yield the schedules that lack exactly one step, and can be judged."""
     actions, traps = schedule.actions, schedule.traps
     for index in range(len(traps)):
         yield _trimmed(schedule, actions, (*traps[:index], *traps[index + 1 :]))
     for index in range(len(actions)):
         shorter = _trimmed(schedule, (*actions[:index], *actions[index + 1 :]), traps)
-        if shorter.published and shorter.replays == schedule.replays:
+        if shorter.published and shorter.replays == schedule.replays and _can_be_judged(shorter):
             yield shorter
 
 
@@ -108,19 +108,20 @@ def _without(schedule: Schedule, steps: set[int]) -> Schedule:
 
 
 def _can_be_judged(schedule: Schedule) -> bool:
-    """Tell whether each trap can spring, and each service that was ended is started again."""
-    published = {*schedule.published, SENTINEL}
-    if any(trap.about not in published for trap in schedule.traps):
+    """Tell whether each trap can spring, and what was ended or taken away comes back.
+
+    Otherwise nothing comes of the sentinel, and the end of such a case is awaited in vain.
+    """
+    if not schedule.trapped <= {*schedule.published, SENTINEL}:
         return False
-    down: set[str] = set()
+    away: set[tuple[str, str]] = set()
     for action in schedule.actions:
-        if action.verb == "start":
-            down.discard(action.target)
-        elif _ENDED_BY.get(action.verb) == "start":
-            down.add(action.target)
+        away.discard((action.verb, action.target))
+        if action.verb in _ENDED_BY:
+            away.add((_ENDED_BY[action.verb], action.target))
     started = [action.target for action in schedule.actions if action.verb == "start"]
     deadly = [trap.service for trap in schedule.traps if trap.do in _ENDS_SERVICE]
-    return not down and all(any(not ended or is_of(ended, name) for name in started) for ended in deadly)
+    return not away and all(any(not ended or is_of(ended, name) for name in started) for ended in deadly)
 
 
 def _only(schedule: Schedule, wanted: set[str]) -> Schedule:

@@ -55,7 +55,8 @@ def _join(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
 def _heartbeat(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
     asked.group = link.shared.group = request.group_id
     asked.static = bool(request.instance_id)
-    if request.member_epoch == _JOINING:
+    asked.joins = request.member_epoch == _JOINING
+    if asked.joins:
         link.shared.joined(request.group_id, request.member_id, consumer_protocol=True, static=asked.static)
         yield Event(event="join", side="subject", group=request.group_id)
     elif request.member_epoch < _JOINING:

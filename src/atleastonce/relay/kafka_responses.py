@@ -81,14 +81,22 @@ def _joined(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:
     """Remember the member; one that was only given an id so far keeps its group waiting just the same."""
     if answer.error_code in {ErrorCode.none, ErrorCode.member_id_required}:
         link.shared.joined(asked.group, answer.member_id, consumer_protocol=False, static=asked.static)
-    yield from ()
+    if answer.error_code == ErrorCode.none:
+        yield _is_in(asked)
 
 
 def _heartbeat(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:
     if answer.error_code == ErrorCode.none and not asked.leaving:
         member = answer.member_id or ""
         link.shared.joined(asked.group, member, consumer_protocol=True, static=asked.static)
+        if asked.joins:
+            yield _is_in(asked)
     yield from _left(link, answer, asked)
+
+
+def _is_in(asked: Asked) -> Event:
+    """Return the answer by which a member is in its group."""
+    return Event(event="response", of="join", side="broker", group=asked.group)
 
 
 def _left(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:

@@ -144,6 +144,7 @@ class Asked:
     group: str = ""
     transactional: str = ""
     static: bool = False
+    joins: bool = False
     commits: bool = False
     leaving: list[tuple[str, str]] = field(default_factory=list)
     produced: dict[Place, list[Event]] = field(default_factory=dict)

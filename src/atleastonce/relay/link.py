@@ -65,12 +65,10 @@ class Link:
         self.end()
 
     def refuse(self) -> None:
-        """Reset a connection that was just taken: what a subject sees of a broker out of its reach."""
+        """Reset a connection that is just being taken: what a subject sees of a broker out of its reach."""
         self.dead = True
         if self.relay.to:
             self.relay.record(self._stamped(Event(event="unreached")))
-        for end in self._ends.values():
-            end.transport.abort()
         self.ended.set()
         self.relay.forget(self)
 
@@ -97,7 +95,13 @@ class Link:
     # -- called by its two ends
 
     def opened(self, side: From, end: "End") -> None:
-        """Take one end into use; what the subject sent before the broker was reached goes out now."""
+        """Take one end into use; what the subject sent before the broker was reached goes out now.
+
+        A link may be refused, or have ended, before its ends are there: whoever comes then is not kept waiting.
+        """
+        if self.ended.is_set():
+            end.transport.abort()
+            return
         self._ends[side] = end
         if side == "broker":
             early, self._early = bytes(self._early), bytearray()
@@ -234,7 +238,9 @@ class Link:
 
     def _spring(self, trap: Trap) -> None:
         if not trap.is_write:
-            self.relay.record(self._stamped(Event(event="sprung", message=trap.about, note=trap.describe())))
+            self.relay.record(
+                self._stamped(Event(event="sprung", message=trap.about or None, note=trap.describe()))
+            )
         self.relay.strike(trap, self)
 
     def unread(self) -> int:

@@ -148,7 +148,7 @@ class Relay:
         link = Link(self, number, self._wire.codec(number))
         self._links[link.number] = link
         if self.refuses:
-            self._loop.events.call_soon(link.refuse)
+            link.refuse()
         else:
             self._spawn(self._connect(link, upstream))
         return End(link, "subject")

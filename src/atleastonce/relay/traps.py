@@ -76,4 +76,6 @@ def _waits_at(trap: Trap, service: str, to: str) -> bool:
 def _matches(trap: Trap, event: Event) -> bool:
     if trap.is_write:
         return event.event in HANDED_OVER and event.message == trap.during
+    if not trap.message:
+        return event.event == trap.event and "join" in (event.event, event.of)
     return event.event == trap.event and event.message == trap.message

@@ -253,7 +253,7 @@ class _Teller:
             target="service" if source == other or trap.is_write else other,
             remark=f"allowed: {rule}" if rule else "",
             kind="fault",
-            lost=f"{trap.event} {trap.message}" if trap.when == "before" else "",
+            lost=f"{trap.event} {trap.message}".strip() if trap.when == "before" else "",
         )
 
     def _call(self, event: Event, trap: Trap) -> str:

@@ -62,7 +62,7 @@ def retell(
 def _short(history: History, verdict: Verdict, rules: Mapping[str, str]) -> tuple[Step, ...]:
     """Return all steps; where these are too many, those of the blamed messages, trimmed."""
     schedule = history.header.schedule
-    named = {trap.about for trap in schedule.traps}
+    named = schedule.trapped
     steps: list[Step] = []
     blamed = {*verdict.blamed} | named | {*schedule.poisons}
     for messages in ({*schedule.published} | named, blamed):

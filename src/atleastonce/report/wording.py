@@ -67,7 +67,7 @@ def fault_words(trap: Trap, event: Event, *, several: bool = False, call: str = 
     if event.to:
         end = event.service if trap.event in BY_BROKER else event.to
     reached = "reached" if trap.when == "before" else "had reached"
-    return f"{struck} {trap.when} {nth}{trap.event}({trap.message}) {reached} {end}"
+    return f"{struck} {trap.when} {nth}{trap.at} {reached} {end}"
 
 
 def broker_name(kind: str) -> str:

@@ -171,7 +171,9 @@ class KafkaNamespace:
         topic = self._real(self._contract.input.topic)
         with translated(f"abort a transaction on the topic {topic}"):
             report = kafka_group.aborted(self._servers, self.name, topic, envelope)
-        self._void.add(((topic, report.partition() or 0), report.offset() or 0))
+            place, offset = (topic, report.partition() or 0), report.offset() or 0
+            self._await_marker(place, offset)
+        self._void.add((place, offset))
 
     def rebalance(self, subscriptions: Collection[Subscription]) -> bool:
         """Let a second member join the groups that read the input, take its part, and leave again."""
@@ -276,6 +278,14 @@ class KafkaNamespace:
             if found.error is not None:
                 raise KafkaException(found.error)
         return [(topic, partition) for partition in found.partitions]
+
+    def _await_marker(self, place: Place, offset: int) -> None:
+        """Wait until the marker of a transaction lies behind its record: it is written after its end was answered."""
+        until = time.monotonic() + WITHIN
+        while self._ends([place], IsolationLevel.READ_COMMITTED)[place] <= offset:
+            if time.monotonic() > until:
+                raise TimeoutError(f"no marker lies behind record {offset} of partition {place[1]}")
+            time.sleep(_PAUSE)
 
     def _await_usable(self, topic: str, partitions: int) -> None:
         """Wait until every partition answers: creation goes on after the broker has named its leaders."""

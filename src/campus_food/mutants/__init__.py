@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 QUORUM_ONLY = ("quorum",)
 ONE_PARTITION = ("orders = { partitions = 4 }", "orders = { partitions = 1 }")
+QUICKLY = ('tells-health = { within = "10s" }', 'tells-health = { within = "5s" }')
 RESTARTED = ('reset = "fresh-ids"', 'reset = "restart"')
 
 
@@ -95,7 +96,7 @@ MUTANTS = {
     "lifo-drain": _inventory("lifo_drain", "backlog-drains", "outage"),
     "silent-dead-consumer": _inventory("silent_dead_consumer", "recovers", "outage"),
     "stale-tag": _inventory("stale_tag", "recovers", "outage"),
-    "healthy-zombie": _inventory("healthy_zombie", "tells-health", "outage"),
+    "healthy-zombie": _inventory("healthy_zombie", "tells-health", "outage")._replace(amended=(QUICKLY,)),
     "cancelled-is-handled": _inventory("cancelled_is_handled", "nothing-lost", "crash"),
     "order-broken": _inventory("order_broken", "keeps-order", "order")._replace(race=True),
     "no-retry": _rest("no_retry", "backs-off"),
@@ -118,7 +119,9 @@ MUTANTS = {
     "kafka-dual-write": _kafka("kafka_dual_write", "nothing-lost", "crash"),
     "kafka-poison-dropped": _kafka("kafka_poison_dropped", "poison-set-aside", "poison"),
     "kafka-poison-crashes": _kafka("kafka_poison_crashes", "poison-set-aside", "poison"),
-    "kafka-healthy-zombie": _kafka("kafka_healthy_zombie", "tells-health", "outage"),
+    "kafka-healthy-zombie": _kafka("kafka_healthy_zombie", "tells-health", "outage")._replace(
+        amended=(QUICKLY,)
+    ),
     "wall-clock-window": _analytics("wall_clock_window"),
     "set-order": _analytics("set_order"),
     "float-order": _analytics("float_order"),
