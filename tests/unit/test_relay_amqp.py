@@ -333,9 +333,12 @@ UNKNOWN_METHOD = b"\x01\x00\x01\x00\x00\x00\x06\x00\x3c\x03\xe7ab\xce"
 UNKNOWN_CLASS = b"\x01\x00\x01\x00\x00\x00\x06\x03\xe7\x00\x0aab\xce"
 UNKNOWN_KIND = b"\x09\x00\x01\x00\x00\x00\x02ab\xce"
 BROKEN_METHOD = b"\x01\x00\x01\x00\x00\x00\x05\x00\x3c\x00\x50a\xce"
+BROKEN_TEXT = b"\x01\x00\x01\x00\x00\x00\x09\x00\x3c\x00\x28\x00\x00\x09ab\xce"
+BROKEN_END = b"\x01\x00\x01\x00\x00\x00\x0d\x00\x3c\x00\x50\x00\x00\x00\x00\x00\x00\x00\x01\x00\xcd"
+UNKNOWN = [UNKNOWN_METHOD, UNKNOWN_CLASS, UNKNOWN_KIND, BROKEN_METHOD, BROKEN_TEXT, BROKEN_END]
 
 
-@pytest.mark.parametrize("data", [UNKNOWN_METHOD, UNKNOWN_CLASS, UNKNOWN_KIND, BROKEN_METHOD])
+@pytest.mark.parametrize("data", UNKNOWN)
 def test_what_is_unknown_passes_untouched(data: bytes) -> None:
     """A frame of a newer protocol means nothing here, and what comes behind it is read as ever."""
     talk = consuming()

@@ -255,6 +255,22 @@ def test_a_message_is_told_by_its_ids() -> None:
     assert confirmed.ok
 
 
+def test_what_is_nobodys_is_one_event_a_batch() -> None:
+    """Produced and fetched; the answer says where the first of its records lies, and that of the next batch."""
+    talk = Conversation()
+    data = packed(1, 2, 3).replace(COPY_HEADER.encode(), b"another-header-x")
+    for number in (1, 2, 3):
+        data = data.replace(IDS[number].encode(), b"?" * len(IDS[number]))
+    produced = talk.events("subject", request(Api.PRODUCE, 9, records=Records(data + packed(1))))
+    confirmed = talk.events("broker", answer(Api.PRODUCE, 9, base_offset=40))
+    said = "3 records, none of ours"
+    assert [(e.message, e.note) for e in produced] == [(None, said), ("m1", "")]
+    assert [(e.message, e.offset) for e in confirmed] == [(None, 40), ("m1", 43)]
+    (fetched,) = talk.fetches(data)
+    assert (fetched.event, fetched.message, fetched.offset, fetched.note) == ("fetch", None, 2, said)
+    assert talk.fetches(data, start=3, number=2) == []
+
+
 def test_a_refused_production_is_not_confirmed() -> None:
     """The error is the note."""
     talk = Conversation()

@@ -6,13 +6,17 @@ acknowledgements a delivery settles itself, ``recover`` is a nack of everything 
 
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from pamqp import commands
+from pamqp import commands, frame, header
 
 from atleastonce.history import Event
+from atleastonce.relay.amqp_methods import UNREADABLE, Ack, Publish
 from atleastonce.relay.codec import COPY_HEADER, From, Names
+
+_MARK = COPY_HEADER.encode()
 
 
 @dataclass
@@ -20,10 +24,19 @@ class Content:
     """A method that carries content, while its header and body are still coming."""
 
     method: Any
-    raw: bytearray
-    properties: commands.Basic.Properties | None = None
+    raw: bytearray = field(default_factory=bytearray)
+    header: bytes = b""
     missing: int = -1
-    body: bytearray = field(default_factory=bytearray)
+    body: bytes | bytearray = field(default_factory=bytearray)
+
+    @property
+    def properties(self) -> commands.Basic.Properties:
+        """Read the properties, which takes its time; none where they cannot be read."""
+        with suppress(*UNREADABLE):
+            parsed = frame.unmarshal(self.header)[2]
+            if isinstance(parsed, header.ContentHeader):
+                return parsed.properties
+        return commands.Basic.Properties()
 
 
 class _Owned(NamedTuple):
@@ -104,8 +117,8 @@ class Channel:
     def answered(self, method: Any) -> Iterator[Event]:
         """Yield what a method of the broker means."""
         match method:
-            case commands.Basic.Ack() | commands.Basic.Nack():
-                yield from self._confirmed(method, ok=isinstance(method, commands.Basic.Ack))
+            case Ack() | commands.Basic.Nack():
+                yield from self._confirmed(method, ok=isinstance(method, Ack))
             case commands.Basic.ConsumeOk() if self._consuming:
                 self.consumers[method.consumer_tag or ""] = self._consuming.popleft()
             case commands.Basic.Cancel() | commands.Basic.CancelOk():
@@ -124,7 +137,7 @@ class Channel:
         message, copy = self._identified(content)
         size = len(content.body)
         match content.method:
-            case commands.Basic.Publish() as method:
+            case Publish() as method:
                 queue = _target(method)
                 if queue in self._names.taps:
                     self._names.tapped.append((queue, bytes(content.body), content.properties))
@@ -162,7 +175,7 @@ class Channel:
 
     def _settled(self, method: Any) -> Iterator[Event]:
         match method:
-            case commands.Basic.Ack():
+            case Ack():
                 event, requeue, tags = "ack", False, _covered(self._unacked, method)
             case commands.Basic.Nack():
                 event, requeue, tags = "nack", bool(method.requeue), _covered(self._unacked, method)
@@ -179,7 +192,7 @@ class Channel:
                 settles=not requeue, **owned._asdict(),
             )  # fmt: skip
 
-    def _confirmed(self, method: commands.Basic.Ack | commands.Basic.Nack, *, ok: bool) -> Iterator[Event]:
+    def _confirmed(self, method: Ack | commands.Basic.Nack, *, ok: bool) -> Iterator[Event]:
         for tag in _covered(self._unconfirmed, method):
             owned = self._unconfirmed.pop(tag)
             yield Event(
@@ -187,20 +200,21 @@ class Channel:
             )
 
     def _identified(self, content: Content) -> tuple[str | None, str | None]:
-        properties = content.properties or commands.Basic.Properties()
+        body = bytes(content.body)
+        if _MARK not in content.header and self._names.message(body, content.header) is None:
+            return None, None  # most messages of a busy service
+        properties = content.properties
         headers = properties.headers or {}
-        mark = headers.get(COPY_HEADER)
-        header = mark if isinstance(mark, str | bytes) else None
-        if isinstance(content.method, commands.Basic.Publish | commands.Basic.Return):
-            message, copy = self._names.copy_again(header, bytes(content.body))
+        found = headers.get(COPY_HEADER)
+        mark = found if isinstance(found, str | bytes) else None
+        if isinstance(content.method, Publish | commands.Basic.Return):
+            message, copy = self._names.copy_again(mark, body)
         else:
-            message, copy = self._names.copy(header)
+            message, copy = self._names.copy(mark)
         if message is None:
             fields = (properties.message_id, properties.correlation_id)
             marks = (str(value).encode() for value in fields if value)
-            message = self._names.message(
-                bytes(content.body), *marks, repr(headers).encode() if headers else b""
-            )
+            message = self._names.message(body, *marks, repr(headers).encode() if headers else b"")
         return message, copy
 
 
@@ -210,13 +224,13 @@ def _delays(method: commands.Queue.Declare) -> bool:
     return "x-message-ttl" in arguments and "x-dead-letter-exchange" in arguments
 
 
-def _target(method: commands.Basic.Publish | commands.Basic.Return) -> str:
+def _target(method: Publish | commands.Basic.Return) -> str:
     """Return where a publication goes: a queue, or ``exchange/routing key``."""
     key = method.routing_key or ""
     return f"{method.exchange}/{key}" if method.exchange else key
 
 
-def _covered(outstanding: dict[int, _Owned], method: commands.Basic.Ack | commands.Basic.Nack) -> list[int]:
+def _covered(outstanding: dict[int, _Owned], method: Ack | commands.Basic.Nack) -> list[int]:
     """Return the outstanding tags that a method covers; tag 0 with `multiple` is all of them."""
     tag = method.delivery_tag or 0
     if not method.multiple:

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from msgspec.structs import replace
+
 from atleastonce.history import Event
 from atleastonce.relay.kafka_protocol import Api
-from atleastonce.relay.kafka_records import batches
+from atleastonce.relay.kafka_records import Batch, batches
 from atleastonce.relay.kafka_state import Asked, Copy, Link, Place
 
 _JOINING = 0
@@ -16,20 +18,28 @@ def _produce(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
     for topic in request.topic_data:
         name = link.shared.topic(topic)
         for part in topic.partition_data:
-            events = asked.produced.setdefault((name, part.index), [])
+            written = asked.produced.setdefault((name, part.index), [])
             for batch in batches(part.records or b""):
                 if request.transactional_id:
                     link.shared.transaction(request.transactional_id, batch.producer, batch.epoch)
-                ours = link.shared.concerns(batch.data)
-                for record in batch.records():
-                    message, copy = link.shared.identify(record, produced=True) if ours else (None, None)
-                    events.append(
-                        Event(
-                            event="produce", side="subject", message=message, copy=copy, queue=name,
-                            partition=part.index, size=len(record.value or b""),
-                        )
-                    )  # fmt: skip
-            yield from events
+                written += _written(link, batch, (name, part.index))
+            yield from (event for event, _ in written)
+
+
+def _written(link: Link, batch: Batch, place: Place) -> Iterator[tuple[Event, int]]:
+    """Yield what a batch holds, each with the number of records that it stands for: all, where none is ours."""
+    said = Event(event="produce", side="subject", queue=place[0], partition=place[1])
+    if not link.shared.concerns(batch.data):
+        yield replace(said, size=len(batch.data), note=foreign(batch)), batch.size
+        return
+    for record in batch.records():
+        message, copy = link.shared.identify(record, produced=True)
+        yield replace(said, message=message, copy=copy, size=len(record.value or b"")), 1
+
+
+def foreign(batch: Batch) -> str:
+    """Say that a batch holds nothing of ours: it is one event, since a busy service moves a million records."""
+    return f"{batch.size} records, none of ours"
 
 
 def _fetch(link: Link, request: Any, asked: Asked) -> Iterator[Event]:  # noqa: ARG001 - one form for all

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from atleastonce.history import Event
 from atleastonce.relay.kafka_protocol import Api
 from atleastonce.relay.kafka_records import Batch, until, visible
-from atleastonce.relay.kafka_requests import NO_COPY, commits
+from atleastonce.relay.kafka_requests import NO_COPY, commits, foreign
 from atleastonce.relay.kafka_state import Asked, Link, Place
 
 _WRITTEN = {ErrorCode.none, ErrorCode.duplicate_sequence_number}
@@ -31,9 +31,11 @@ def _produced(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:
         for part in topic.partition_responses:
             ok = part.error_code in _WRITTEN
             note = "" if part.error_code == ErrorCode.none else part.error_code.name
-            for index, event in enumerate(asked.produced.get((name, part.index), ())):
-                offset = part.base_offset + index if ok and part.base_offset >= 0 else -1
+            at = part.base_offset
+            for event, count in asked.produced.get((name, part.index), ()):
+                offset = at if ok and part.base_offset >= 0 else -1
                 yield replace(event, event="confirm", side="broker", offset=offset, ok=ok, note=note)
+                at += count
 
 
 def _fetched(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:  # noqa: ARG001 - one form for all
@@ -64,17 +66,19 @@ def limited(link: Link, answer: Any) -> Any | None:
 
 def _seen(link: Link, place: Place, batch: Batch) -> Iterator[Event]:
     start, group = link.positions.get(place, 0), link.shared.group
-    ours = link.shared.concerns(batch.data)
+    said = Event(event="fetch", side="broker", queue=place[0], partition=place[1], group=group)
+    if not link.shared.concerns(batch.data):
+        if batch.last >= start:
+            yield replace(said, offset=batch.last, size=len(batch.data), note=foreign(batch))
+        return
     for record in batch.records():
         if record.offset < start:
             continue
-        message, copy = link.shared.identify(record, produced=False) if ours else (None, None)
+        message, copy = link.shared.identify(record, produced=False)
         if message is not None:
             link.shared.ledger.fetch(place, record.offset, message, copy)
-        yield Event(
-            event="fetch", side="broker", message=message, copy=copy, queue=place[0], partition=place[1],
-            offset=record.offset, group=group, size=len(record.value or b""),
-        )  # fmt: skip
+        size = len(record.value or b"")
+        yield replace(said, message=message, copy=copy, offset=record.offset, size=size)
 
 
 def _joined(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:

@@ -147,7 +147,8 @@ class Asked:
     joins: bool = False
     commits: bool = False
     leaving: list[tuple[str, str]] = field(default_factory=list)
-    produced: dict[Place, list[Event]] = field(default_factory=dict)
+    produced: dict[Place, list[tuple[Event, int]]] = field(default_factory=dict)
+    """What was written where, each event with the number of records that it stands for."""
     covered: dict[Place, tuple[int, list[Copy]]] = field(default_factory=dict)
 
 

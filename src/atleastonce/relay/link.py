@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-import msgspec
+from msgspec.structs import replace
 
 from atleastonce.history import Event
 from atleastonce.relay.codec import Codec, From, Segment
@@ -44,6 +44,7 @@ class Link:
         self._refusing = False
         self._limit: asyncio.TimerHandle | None = None
         self._held: deque[_Held] = deque()
+        self._passing: list[Segment] = []
         self._ends: dict[From, End] = {}
         self._early = bytearray()
 
@@ -91,6 +92,7 @@ class Link:
         while self._held and not self._holding and not self.dead:
             held = self._held.popleft()
             self._pass(held.side, held.segment, asked=held.asked)
+            self._flush(held.side)
 
     # -- called by its two ends
 
@@ -123,6 +125,7 @@ class Link:
                 self._held.append(_Held(side, segment))
             else:
                 self._pass(side, segment)
+        self._flush(side)
         if self.dead and self.codec.buried:
             self.end()
 
@@ -174,12 +177,17 @@ class Link:
     # -- passing on
 
     def _pass(self, side: From, segment: Segment, *, asked: bool = False) -> None:
-        """Pass a segment on, unless a trap that it springs prevents that; `asked`: the traps before it were."""
+        """Pass a segment on, unless a trap that it springs prevents that; `asked`: the traps before it were.
+
+        It leaves with the next `_flush`, which comes before any trap springs: a fault finds everything before it
+        passed and recorded, and nothing behind it.
+        """
         if not segment.events:
-            self._write(side, segment.data)
+            self._passing.append(segment)
             return
         trap = None if asked else self._due("before", segment)
         if trap is not None:
+            self._flush(side)
             self._spring(trap)
             if self._refusing:
                 self._refuse(side, segment)
@@ -190,11 +198,22 @@ class Link:
             if self._holding:
                 self._held.appendleft(_Held(side, segment, asked=True))
                 return
-        self._write(side, segment.data)
-        for event in segment.events:
-            self.relay.record(self._stamped(event))
+        self._passing.append(segment)
         if (trap := self._due("after", segment)) is not None:
+            self._flush(side)
             self._spring(trap)
+
+    def _flush(self, side: From) -> None:
+        """Write what is to pass from this side, at once, and record what passed."""
+        if not self._passing:
+            return
+        passing, self._passing = self._passing, []
+        target = self._ends.get("broker" if side == "subject" else "subject")
+        if target is not None:
+            target.transport.write(b"".join(segment.data for segment in passing))
+        for segment in passing:
+            for event in segment.events:
+                self.relay.record(self._stamped(event))
 
     def _due(self, when: When, segment: Segment) -> Trap | None:
         return self.relay.traps.due(when, self.relay.service, segment.events, self.relay.to)
@@ -217,7 +236,7 @@ class Link:
         """
         for event in segment.events:
             if event.event == "request":
-                self.relay.record(self._stamped(msgspec.structs.replace(event, ok=False)))
+                self.relay.record(self._stamped(replace(event, ok=False)))
         return segment.refuse() if segment.refuse is not None else None
 
     def _give_up(self) -> None:
@@ -233,7 +252,7 @@ class Link:
                 if event.event == "response":
                     self.relay.record(self._stamped(event))
                 elif event.event == "deliver" and event.settles:  # by itself: the broker has forgotten it
-                    answer = msgspec.structs.replace(event, event="response", of="deliver")
+                    answer = replace(event, event="response", of="deliver")
                     self.relay.record(self._stamped(answer))
 
     def _spring(self, trap: Trap) -> None:
@@ -251,13 +270,8 @@ class Link:
             return 0
         return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
 
-    def _write(self, side: From, data: bytes) -> None:
-        target = self._ends.get("broker" if side == "subject" else "subject")
-        if target is not None:
-            target.transport.write(data)
-
     def _stamped(self, event: Event) -> Event:
-        return msgspec.structs.replace(
+        return replace(
             event, t=self.relay.clock(), service=self.relay.service, to=self.relay.to, link=self.number
         )
 

@@ -46,6 +46,8 @@ class Traps:
         They pass on a link of this service to another one, or to the broker. At most one: the fault of the first
         ends the scene for the others, which then wait for the next time.
         """
+        if not self._armed:
+            return None
         passing = tuple(events)
         due = [armed for armed in self._armed if armed.due(when, service, to, passing)]
         if not due:

@@ -1,0 +1,90 @@
+"""A link passes whole frames on: what came at once leaves at once, and a trap strikes between two frames."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from test_relay_amqp import Basic, delivery, frame
+
+from atleastonce.history import Event
+from atleastonce.relay.amqp import AmqpCodec
+from atleastonce.relay.codec import Names
+from atleastonce.relay.link import End, Link
+from atleastonce.relay.traps import Traps
+from atleastonce.schedule import Trap, When
+
+GREETING = b"AMQP\x00\x00\x09\x01"
+
+
+@dataclass
+class Keeper:
+    """What a link belongs to; what happens is written down in its order, and a trap stops the link."""
+
+    service: str = "shop"
+    to: str = ""
+    traps: Traps = field(default_factory=Traps)
+    happened: list[Any] = field(default_factory=list)
+    clock: Callable[[], float] = lambda: 0.0
+    forget: Callable[[Link], None] = lambda _: None
+
+    def record(self, event: Event) -> None:
+        """Write an event down."""
+        self.happened.append(f"{event.event} {event.tag}" if event.tag else event.event)
+
+    def strike(self, trap: Trap, link: Link) -> None:  # noqa: ARG002 - every trap does the same
+        """Hold the link."""
+        link.hold()
+
+
+@dataclass
+class Transport:
+    """One of the two connections, as far as a link uses it."""
+
+    happened: list[Any]
+
+    def write(self, data: bytes) -> None:
+        """Write down how much was written at once."""
+        self.happened.append(len(data))
+
+    def get_extra_info(self, _: str) -> None:
+        """There is no socket."""
+
+
+def linked(keeper: Keeper) -> Link:
+    """Return a link over which the subject consumes."""
+    names = Names()
+    names.begin("case-1", [], {})
+    link = Link(keeper, 1, AmqpCodec(names))
+    for side in ("subject", "broker"):
+        End(link, side).connection_made(Transport(keeper.happened))  # type: ignore[arg-type]
+    link.received("subject", GREETING + frame.marshal(Basic.Consume(0, "in", "c"), 1))
+    link.received("broker", frame.marshal(Basic.ConsumeOk("c"), 1))
+    keeper.happened.clear()
+    return link
+
+
+def test_what_came_at_once_leaves_at_once_and_is_recorded_then() -> None:
+    """Three deliveries in one read are one write; their events follow it in their order."""
+    keeper = Keeper()
+    came = b"".join(delivery(tag) for tag in (1, 2, 3))
+    linked(keeper).received("broker", came)
+    assert keeper.happened == [len(came), "deliver 1", "deliver 2", "deliver 3"]
+
+
+@pytest.mark.parametrize(("when", "first"), [("before", 1), ("after", 2)])
+def test_a_trap_finds_what_is_before_it_passed_and_nothing_behind_it(when: When, first: int) -> None:
+    """Of three deliveries in one read the second springs it; what the link held then passes on its release."""
+    keeper = Keeper()
+    keeper.traps.arm([Trap(when=when, event="deliver", message="m1", nth=2, do="hold")])
+    link, size = linked(keeper), len(delivery(1))
+    link.received("broker", b"".join(delivery(tag) for tag in (1, 2, 3)))
+    passed = [f"deliver {tag}" for tag in (1, 2, 3)]
+    assert keeper.happened == [first * size, *passed[:first], "sprung"]
+    link.release()
+    assert [each for each in keeper.happened if isinstance(each, str)] == [
+        *passed[:first],
+        "sprung",
+        *passed[first:],
+    ]
+    assert sum(each for each in keeper.happened if isinstance(each, int)) == 3 * size
