@@ -171,7 +171,9 @@ class KafkaNamespace:
         topic = self._real(self._contract.input.topic)
         with translated(f"abort a transaction on the topic {topic}"):
             report = kafka_group.aborted(self._servers, self.name, topic, envelope)
-        self._void.add(((topic, report.partition() or 0), report.offset() or 0))
+            place, offset = (topic, report.partition() or 0), report.offset() or 0
+            self._await_decided(place, offset)
+        self._void.add((place, offset))
 
     def rebalance(self, subscriptions: Collection[Subscription]) -> bool:
         """Let a second member join the groups that read the input, take its part, and leave again."""
@@ -276,6 +278,17 @@ class KafkaNamespace:
             if found.error is not None:
                 raise KafkaException(found.error)
         return [(topic, partition) for partition in found.partitions]
+
+    def _await_decided(self, place: Place, offset: int) -> None:
+        """Wait until the marker of an aborted record is written: it follows the answer, and must follow the record."""
+        until = time.monotonic() + WITHIN
+        while self._ends([place], IsolationLevel.READ_COMMITTED)[place] <= offset:
+            if time.monotonic() > until:
+                raise TransportError(
+                    f"aborted a transaction on the topic {place[0]}, and found it open {WITHIN:g} s later; "
+                    "is the broker able to write to its own topics?"
+                )
+            time.sleep(_PAUSE)
 
     def _await_usable(self, topic: str, partitions: int) -> None:
         """Wait until every partition answers: creation goes on after the broker has named its leaders."""
