@@ -172,7 +172,7 @@ class KafkaNamespace:
         with translated(f"abort a transaction on the topic {topic}"):
             report = kafka_group.aborted(self._servers, self.name, topic, envelope)
             place, offset = (topic, report.partition() or 0), report.offset() or 0
-            self._await_marker(place, offset)
+            self._await_decided(place, offset)
         self._void.add((place, offset))
 
     def rebalance(self, subscriptions: Collection[Subscription]) -> bool:
@@ -279,12 +279,15 @@ class KafkaNamespace:
                 raise KafkaException(found.error)
         return [(topic, partition) for partition in found.partitions]
 
-    def _await_marker(self, place: Place, offset: int) -> None:
-        """Wait until the marker of a transaction lies behind its record: it is written after its end was answered."""
+    def _await_decided(self, place: Place, offset: int) -> None:
+        """Wait until the marker of an aborted record is written: it follows the answer, and must follow the record."""
         until = time.monotonic() + WITHIN
         while self._ends([place], IsolationLevel.READ_COMMITTED)[place] <= offset:
             if time.monotonic() > until:
-                raise TimeoutError(f"no marker lies behind record {offset} of partition {place[1]}")
+                raise TransportError(
+                    f"aborted a transaction on the topic {place[0]}, and found it open {WITHIN:g} s later; "
+                    "is the broker able to write to its own topics?"
+                )
             time.sleep(_PAUSE)
 
     def _await_usable(self, topic: str, partitions: int) -> None:
