@@ -38,6 +38,8 @@ _MOST_TOGETHER = 4
 """How many mutants are tried side by side at most, on one broker; they wait most of the time."""
 _BROKERS: dict[str, tuple[BrokerKind, ...]] = {"rabbitmq": ("rabbitmq",), "kafka": ("kafka",), "http": ()}
 """The kinds of broker, and the brokers that they need."""
+_SHORT_SESSIONS = ("[broker]", 'SESSION_TIMEOUT = "6000"\n\n[broker]')
+"""With a heartbeat every 0.4 s, one instance learns sooner that another one has come or gone."""
 _MARKS = {"broken": "✗ broken", "kept": "✓ kept", "unknown": "? unknown"}
 
 
@@ -174,6 +176,9 @@ def _subjects(given: Given) -> Iterator[Subject]:
     )
     for name, stem in (("kafka-inventory", "kafka"), ("analytics", "analytics")):
         yield Subject(name=name, stem=stem, kinds=("kafka",))
+    yield Subject(
+        name="two-instances", stem="kafka", instances=2, amended=(_SHORT_SESSIONS,), kinds=("kafka",)
+    )
     yield Subject(name="rest", stem="rest", kinds=())
 
 
