@@ -60,9 +60,10 @@ class Lane:
         self._ids = f"{site.run}/{ids or name}"
         self.contract = site.contract.contract
         self.record = Record()
-        self.names = Names()
+        self.names = Names(site.ids)
         self.traps = Traps()
         self.spoiled = False
+        self._used = False
         self.parts: tuple[Part, ...] = ()
         # Numbers that nothing else is likely to be, so that they can be told wherever they turn up.
         first = 1_000_000_001 + random.Random(self._ids).randrange(1_000_000_000)  # noqa: S311 - no secret
@@ -108,12 +109,20 @@ class Lane:
     # -- one case
 
     def begin(self, case: str, schedule: Schedule) -> None:
-        """Give the messages of a schedule their ids, and start an empty record."""
+        """Give the messages of a schedule their ids, and start an empty record.
+
+        What came out before the first case of a lane is late for none: a service may tell again, as it starts, what
+        it finds in a database that it had in an earlier lane.
+        """
         self.cast = Cast(f"{self._ids}/{case}", schedule, self.contract, self._numbers, self.names)
         stale = [*self.outputs(), *self.namespace.dead_letters()]
         self.record.begin()
         for letter in stale:
-            self.check_in_time(letter, stale=True)
+            if self._used:
+                self.check_in_time(letter, stale=True)
+            else:
+                self._seen.add(self._mark(letter))
+        self._used = True
 
     def arm(self, traps: tuple[Trap, ...]) -> None:
         """Replace every trap."""
@@ -182,12 +191,16 @@ class Lane:
 
     def check_in_time(self, letter: Letter, *, stale: bool = False) -> None:
         """Note an output of an earlier case that was not seen then; one that is repeated does no harm."""
-        output = self.cast.output(letter)
-        mark = (output.queue, output.id)
-        if output.id is None or mark not in self._seen:
+        mark = self._mark(letter)
+        if mark[1] is None or mark not in self._seen:
             if stale or self.cast.late(letter):
                 self.note("late", ok=False, note=f"an output in {letter.queue}")
             self._seen.add(mark)
+
+    def _mark(self, letter: Letter) -> tuple[str, str | None]:
+        """Return what an output is known again by, if it has an id."""
+        output = self.cast.output(letter)
+        return output.queue, output.id
 
     def outputs(self) -> list[Letter]:
         """Take what has come out since: from the queues, or on its way to those that a service here consumes."""

@@ -35,3 +35,6 @@ class Site:
     """Restarts the broker, for everybody; None where that is not ours to do."""
     run: str = field(default_factory=lambda: secrets.token_hex(8))
     """What no other run is called: a database of the service may remember the ids of an earlier one."""
+    ids: set[bytes] = field(default_factory=set)
+    """The ids of all its cases, in whichever lane: what carries one belongs there, also where a database outlives
+    a lane."""

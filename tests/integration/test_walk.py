@@ -59,3 +59,13 @@ def test_duplicates_change_nothing(subject, campus):
         tallies = subject(campus(broker)).verify(Plan(explore=("duplicates",))).findings.tallies
         assert [tallies[name].outcome for name in ("effects-once", "nothing-lost")] == ["kept"] * 2, tallies
         assert sum(tally.broken + tally.unknown for tally in tallies.values()) == 0, tallies
+
+
+def test_a_database_may_outlive_the_lane(subject, campus, tmp_path):
+    """What the reference tells again as it starts, of an earlier lane, is late for no case of the next one."""
+    text = campus("rabbitmq").text.replace('reset = "fresh-ids"', 'reset = "restart"')
+    contract = tmp_path / "atleastonce.toml"
+    contract.write_text(text.replace("sqlite:///{data_dir}", f"sqlite:///{tmp_path}"))
+    tallies = subject(contract).verify(Plan(explore=("crash",), messages=1, lanes=1)).findings.tallies
+    assert tallies["nothing-lost"].kept > 1, tallies
+    assert sum(tally.broken + tally.unknown for tally in tallies.values()) == 0, tallies

@@ -325,6 +325,16 @@ def test_dead_letter_of_an_earlier_case_is_left_out() -> None:
     assert len(outputs(now, (late, own))) == 1
 
 
+def test_output_of_another_lane_is_left_out() -> None:
+    """A database may outlive a lane: what the service tells again belongs to the case that it was told for."""
+    given: set[bytes] = set()
+    elsewhere = poisoned(names=Names(given), case="lane-1/case-1")
+    now = poisoned(names=Names(given), case="lane-2/case-1")
+    again, own = (Letter("out", each.values["m1"]["id"].encode(), {}, {}) for each in (elsewhere, now))
+    assert (now.late(again), now.late(own)) == (True, False)
+    assert [each.message for each in outputs(now, (again, own))] == ["m1"]
+
+
 def test_request_over_http_carries_nothing_of_ours() -> None:
     """A header that only we send could be what makes a service work."""
     given = poisoned(http="POST http://h/")

@@ -88,22 +88,23 @@ class Names:
     Ids are UUIDs of ours, so that finding one in a body, a key or a header is proof. Shared by the runner,
     which fills it, and the codecs, which ask; both replace whole dicts, so no lock is needed. What is
     published to the queues of `taps` is copied to `tapped` (queue, body, properties): outputs that may not be
-    taken from a queue which another service consumes. `turns` is the order in which a log is served.
+    taken from a queue which another service consumes. `turns` is the order in which a log is served. `given` are
+    the ids of every case of a run, which the lanes of the run have in common.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, given: set[bytes] | None = None) -> None:
         self._case = ""
         self._messages: dict[bytes, str] = {}
         self._bodies: Mapping[str, bytes] = {}
         self.taps: frozenset[str] = frozenset()
         self.tapped: deque[tuple[str, bytes, Any]] = deque()
-        self._past: set[bytes] = set()
+        self._given = set() if given is None else given
         self.turns = Turns()
 
     def begin(self, case: str, ids: Iterable[tuple[str, str]], bodies: Mapping[str, bytes]) -> None:
         """Start a case: `ids` are pairs of an id and the message it belongs to, `bodies` what each says."""
-        self._past.update(self._messages)
         self._messages = {value.encode(): message for value, message in ids}
+        self._given.update(self._messages)
         self._bodies = bodies
         self._case = case
 
@@ -131,9 +132,9 @@ class Names:
         return next(self._found(parts), None)
 
     def late(self, *parts: bytes) -> bool:
-        """Tell whether an id of an earlier case stands in the parts: what carries it belongs there."""
+        """Tell whether an id of another case stands in the parts: what carries it belongs there."""
         ids = (match.group().lower() for part in parts for match in _UUID.finditer(part))
-        return any(found in self._past for found in ids)
+        return any(found in self._given and found not in self._messages for found in ids)
 
     def _found(self, parts: Iterable[bytes]) -> Iterator[str]:
         for part in parts:
