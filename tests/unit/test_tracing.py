@@ -1,5 +1,7 @@
 """Tracing: a process is stopped at its n-th system call that changes the world, whichever thread makes it."""
 
+import ctypes
+import mmap
 import os
 import subprocess
 import sys
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from atleastonce.errors import ServiceError
-from atleastonce.subjects import tracing
+from atleastonce.subjects import tracer, tracing
 from atleastonce.subjects.system_calls import numbered
 from atleastonce.subjects.tracing import Call, Tracer
 
@@ -140,3 +142,14 @@ def test_no_two_calls_have_one_number(machine: str) -> None:
     calls = [call.split(":") for call in numbered(machine).split(",")]
     assert len({number for number, _, _ in calls}) == len(calls)
     assert all(kind == "" or (kind[0] in "fpo" and int(kind[1]) < 6) for _, _, kind in calls)
+
+
+@pytest.mark.parametrize("before", [mmap.PAGESIZE - 30, mmap.PAGESIZE - 10, 2 * mmap.PAGESIZE - 17])
+def test_a_path_is_read_to_its_end_wherever_it_lies(before):
+    """Also where it begins on one page of the memory and ends on the next, or with the last byte of all."""
+    path = b"lib/ledger.draft\0"
+    with mmap.mmap(-1, 2 * mmap.PAGESIZE) as memory:
+        memory[before : before + len(path)] = path
+        place = ctypes.c_char.from_buffer(memory, before)
+        assert tracer.text(os.getpid(), ctypes.addressof(place)) == "ledger.draft"
+        del place

@@ -29,6 +29,7 @@ _ALL = 0x40000000  # __WALL: threads, too
 _STOPPING = (signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 _INFO = struct.Struct("=B3xIQQQ6Q")  # struct ptrace_syscall_info, at the entry of a call
 _LONGEST_PATH = 4096
+_PAGE = 4096  # the smallest of any machine: a larger page only means a second read
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.ptrace.restype = ctypes.c_long
@@ -64,13 +65,19 @@ def members(session: int) -> Iterator[int]:
 
 def text(thread: int, address: int) -> str:
     """Return the last part of a path in a thread's memory."""
+    found = b""
     try:
         with open(f"/proc/{thread}/mem", "rb", buffering=0) as memory:
             memory.seek(address)
-            found = memory.read(min(_LONGEST_PATH, 4096 - address % 4096)).partition(b"\0")[0]
+            while b"\0" not in found and len(found) < _LONGEST_PATH:
+                # Page by page: a path may lie across two, and the page behind its end need not be there.
+                more = memory.read(_PAGE - (address + len(found)) % _PAGE)
+                if not more:
+                    break
+                found += more
     except (OSError, ValueError, OverflowError):
         return ""
-    return os.path.basename(found.decode(errors="replace"))
+    return os.path.basename(found.partition(b"\0")[0].decode(errors="replace"))
 
 
 def opened(thread: int, number: int) -> str | None:
