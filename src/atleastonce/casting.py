@@ -27,6 +27,8 @@ _ID = re.compile(
     rf"{HEX}(?:{HEX}{{7}}-{HEX}{{4}}-{HEX}{{4}}-{HEX}{{4}}-{HEX}{{12}}|(?<=\d)(?<!\d\d)\d{{9}}(?!\d))"
 )
 """How ids of ours look: a UUID, or a running number."""
+_SHORTEST = 10
+"""How long the shortest of them is."""
 
 
 class Cast:
@@ -111,6 +113,8 @@ class Cast:
     def anonymous(self, value: Any) -> Any:
         """Return a JSON value in which the ids of this case are replaced by their names."""
         if isinstance(value, str):
+            if len(value) < _SHORTEST:
+                return value
             return _ID.sub(lambda match: self._named.get(match.group().lower(), match.group()), value)
         if isinstance(value, int) and _ID.fullmatch(str(value)):
             return self._named.get(str(value), value)

@@ -27,6 +27,8 @@ class Ledger:
         self._ended: set[str] = set()
         self._owed: Counter[str] = Counter()
         self._settled: Counter[str] = Counter()
+        self._waiting: dict[str, None] = {}  # of which more is owed than was settled; in the order of that
+        self._twice_owed: set[str] = set()
         self._in_hand: dict[tuple[str, int, int, int], str | None] = {}
         self._adrift: set[str] = set()
         self._committing: dict[str, tuple[str, int]] = {}
@@ -48,15 +50,14 @@ class Ledger:
 
         That is a delivery, or what one service asks another one over HTTP.
         """
-        waiting = [copy for copy, owed in self._owed.items() if self._settled[copy] < owed]
         in_hand = [copy or "a message that is not ours" for copy in self._in_hand.values()]
         asked = [f"a request of {event.message} to {event.to}" for event in self._unanswered.values()]
-        return tuple(dict.fromkeys((*waiting, *in_hand, *asked)))
+        return tuple(dict.fromkeys((*self._waiting, *in_hand, *asked)))
 
     @property
     def passed_on(self) -> bool:
         """Whether the subject published a copy of ours again, which may be at its end or come back."""
-        return any(owed > 1 for owed in self._owed.values())
+        return bool(self._twice_owed)
 
     @property
     def given_back(self) -> bool:
@@ -90,7 +91,7 @@ class Ledger:
         place = (event.service, event.link, event.channel, event.tag)
         match event.event:
             case "published" if event.ok and event.copy:
-                self._owed[event.copy] += 1
+                self._change(event.copy, owed=1)
                 self._settle(event)
             case "asked" if event.copy:
                 self._count(event.copy, event.queue)
@@ -136,7 +137,7 @@ class Ledger:
             # Settled already: the broker did not learn of it before the link died, so it is owed again.
             # (The confirm of our own publication may be recorded after the delivery: one is owed anyway.)
             if self._settled[event.copy] >= max(self._owed[event.copy], 1):
-                self._settled[event.copy] -= 1
+                self._change(event.copy, settled=-1)
         if event.settles:
             self._settle(event)
         elif event.event == "deliver":
@@ -155,16 +156,29 @@ class Ledger:
         Of an exchange nobody knows where it leads: such a copy is owed again once it is delivered again.
         """
         if event.copy and event.queue not in self._ends and "/" not in event.queue:
-            self._owed[event.copy] += more
+            self._change(event.copy, owed=more)
+
+    def _change(self, copy: str, *, owed: int = 0, settled: int = 0) -> None:
+        """Count, and keep what is asked at every event of a case from having to look at all copies again."""
+        self._owed[copy] += owed
+        self._settled[copy] += settled
+        if self._settled[copy] < self._owed[copy]:
+            self._waiting[copy] = None
+        else:
+            self._waiting.pop(copy, None)
+        if self._owed[copy] > 1:
+            self._twice_owed.add(copy)
+        else:
+            self._twice_owed.discard(copy)
 
     def _settle(self, event: Event) -> None:
         if event.settles and event.copy:
-            self._settled[event.copy] += 1
+            self._change(event.copy, settled=1)
 
     def _arrived(self, event: Event) -> None:
         """Settle a copy at its end: passed on by the subject, set aside by the broker, or before a committed offset."""
         if event.copy and self._settled[event.copy] < self._owed[event.copy]:
-            self._settled[event.copy] += 1
+            self._change(event.copy, settled=1)
             self._adrift.discard(event.copy)
 
     def _given_back(self, event: Event) -> None:

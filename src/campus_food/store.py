@@ -69,6 +69,8 @@ class Store(Inbox):
     def __init__(self, engine: sa.Engine) -> None:
         super().__init__(engine)
         self._confirmed: set[str] = set()  # and not written down yet
+        # Of the last order, until it is published: it need not be read again.
+        self._outcome: Event | None = None
 
     def prepare(self, settings: Settings) -> None:
         """Count out the opening stock, once: a restart finds its rows and keeps what is left in them."""
@@ -86,6 +88,7 @@ class Store(Inbox):
         Raises one of `TRANSIENT`, with nothing changed.
         """
         written = [*self._confirmed]
+        self._outcome = None
         try:
             with self._engine.begin() as tx:
                 # The inbox row goes first. It takes the write lock, so that of two copies handled at once the
@@ -100,6 +103,8 @@ class Store(Inbox):
 
     def unpublished(self, order_id: str | None = None) -> list[Event]:
         """List the outcomes that no broker has confirmed yet, oldest first: all of them, or those of one order."""
+        if self._outcome is not None and self._outcome.order_id == order_id:
+            return [self._outcome]
         wanted = _UNPUBLISHED if order_id is None else _UNPUBLISHED_OF
         with self._engine.connect() as tx:
             events = [Event(*row) for row in tx.execute(wanted, {"order_id": order_id})]
@@ -108,6 +113,7 @@ class Store(Inbox):
     def mark_published(self, message_ids: Iterable[str]) -> None:
         """Remember that the broker confirmed these outcomes; on disk with the next order, or by `write_down`."""
         self._confirmed.update(message_ids)
+        self._outcome = None
 
     def write_down(self) -> None:
         """Write down what was confirmed; raises one of `TRANSIENT`, with nothing forgotten."""
@@ -150,6 +156,7 @@ class Store(Inbox):
         # The outcome's id is made and kept here: published twice, it is recognised as the same outcome.
         event = outcome(order, decision, str(uuid.uuid4()), datetime.now(UTC).isoformat())
         tx.execute(_TELL, {**asdict(event), "published": False})
+        self._outcome = event
 
 
 def _write_published(tx: sa.Connection, message_ids: Sequence[str]) -> None:

@@ -1,0 +1,72 @@
+"""Our own dealings with a real RabbitMQ: reading what came out."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pika
+import pytest
+
+from atleastonce.brokers import Broker
+from atleastonce.contract import BrokerTable, Contract, ContractFile, Input, OutputTable
+from atleastonce.transports.rabbitmq import RabbitmqNamespace
+
+OUTCOMES = ("quorum", "classic")
+CONTRACT = Contract(
+    broker=BrokerTable(kind="rabbitmq"),
+    input=Input(queue="orders", message="{id}"),
+    output=OutputTable(queues=OUTCOMES, dead_letters="letters"),
+)
+
+
+@pytest.fixture
+def namespace(rabbitmq: Broker) -> Iterator[RabbitmqNamespace]:
+    """Return a lane's part of a running RabbitMQ."""
+    contract = ContractFile(path=Path("atleastonce.toml"), text="", contract=CONTRACT)
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    with RabbitmqNamespace(rabbitmq.url, rabbitmq.management_url, name, contract) as namespace:
+        yield namespace
+
+
+@pytest.fixture
+def channel(
+    namespace: RabbitmqNamespace, rabbitmq: Broker
+) -> Iterator[pika.adapters.blocking_connection.BlockingChannel]:
+    """Return a channel of the subject's, with a queue of each type."""
+    at = urlsplit(rabbitmq.url)
+    parameters = pika.URLParameters(namespace.placeholders(at.hostname or "", at.port or 0)["amqp_url"])
+    with pika.BlockingConnection(parameters) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        for queue in OUTCOMES:
+            channel.queue_declare(queue, durable=True, arguments={"x-queue-type": queue})
+        yield channel
+
+
+@pytest.mark.parametrize("queue", OUTCOMES)
+@pytest.mark.parametrize("count", [1, 4, 5, 300])
+def test_outputs_are_taken_once_in_their_order(namespace, channel, queue, count):
+    """Few are taken one by one, many together; none is left, lost or given back."""
+    for number in range(count):
+        properties = pika.BasicProperties(message_id=f"{number}", headers={"n": number})
+        channel.basic_publish("", queue, f"{number}".encode(), properties)
+    taken = namespace.outputs()
+    assert [(each.queue, each.body) for each in taken] == [(queue, f"{n}".encode()) for n in range(count)]
+    assert [(each.properties["message_id"], each.headers["n"]) for each in taken] == [
+        (f"{n}", n) for n in range(count)
+    ]
+    assert namespace.outputs() == []
+    channel.connection.close()
+    assert namespace.outputs() == []
+
+
+def test_outputs_that_come_meanwhile_are_taken_too(namespace, channel):
+    """Whatever has come out is returned by this reading or by the next one, and by one of them only."""
+    taken = []
+    for number in range(200):
+        channel.basic_publish("", "classic", f"{number}".encode())
+        if number % 10 == 0:
+            taken += namespace.outputs()
+    taken += namespace.outputs()
+    assert [each.body for each in taken] == [f"{n}".encode() for n in range(200)]
