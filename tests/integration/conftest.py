@@ -1,6 +1,7 @@
 """Integration tests run on real brokers, from every provider: containers and local programs."""
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,13 @@ from campus_food.rabbitmq import topology
 
 ROOT = Path(__file__).parents[2]
 CONTRACTS = ROOT / "src" / "campus_food" / "contracts"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c() -> None:
+    """Let what a test starts hear of Ctrl-C: a shell has its background jobs ignore it, and that is inherited."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=["docker", "native"])

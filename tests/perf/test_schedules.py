@@ -16,7 +16,7 @@ from random_schedules import CONTRACT, bad, drawn
 
 pytestmark = [pytest.mark.perf, pytest.mark.timeout(300)]
 
-LANES = 2
+LANES = 4
 TOGETHER = 50
 PACKS = 12
 

@@ -11,7 +11,9 @@ RABBITMQ: Mapping[str, str] = {
     "consumer_timeout": "1800000",  # ms: the default; it ends a consumer that holds a delivery for longer
     "vm_memory_high_watermark.relative": "0.6",
     "disk_free_limit.absolute": "50MB",  # a test broker need not stop publishers on a full laptop
-    "collect_statistics_interval": "30000",  # ms: we read no statistics, and many queues make them dear
+    # We read no statistics, and many queues make them dear.
+    "collect_statistics_interval": "30000",  # ms
+    "management_agent.disable_metrics_collector": "true",
 }
 
 KAFKA: Mapping[str, str] = {
