@@ -148,13 +148,17 @@ class Store(Inbox):
     def _carry_out(self, tx: sa.Connection, order: OrderPlaced) -> None:
         self._record(tx, order, decide(tx, order.items))
 
+    def _new_id(self, _order: OrderPlaced) -> str:
+        """Make the id of an order's outcome."""
+        return str(uuid.uuid4())
+
     def _record(
         self, tx: sa.Connection, order: OrderPlaced, decision: domain.Reserved | domain.Refused
     ) -> None:
         """Store what was decided, and what is to be told of it."""
         add_reservation(tx, reservation_of(order, decision))
-        # The outcome's id is made and kept here: published twice, it is recognised as the same outcome.
-        event = outcome(order, decision, str(uuid.uuid4()), datetime.now(UTC).isoformat())
+        # The outcome's id is kept here: published twice, it is recognised as the same outcome.
+        event = outcome(order, decision, self._new_id(order), datetime.now(UTC).isoformat())
         tx.execute(_TELL, {**asdict(event), "published": False})
         self._outcome = event
 
