@@ -29,7 +29,9 @@ from atleastonce.commands.selftest_subjects import (
 from atleastonce.commands.session import Session, Source, session
 from atleastonce.commands.verify import duration, with_queue_type
 from atleastonce.contract import ContractFile, QueueType
+from atleastonce.errors import ServiceError
 from atleastonce.faults import RULES
+from atleastonce.findings import Findings
 from atleastonce.report.folder import write_text
 from atleastonce.report.progress import watching
 from atleastonce.watching import Silent, Watcher
@@ -132,8 +134,11 @@ def _tried(subject: Subject, running: Session, shown: Presenter, given: Given) -
     ):
         # Others are tried beside a mutant, and would see the broker restarted.
         site = replace(laid, restart=None) if subject.promise else laid
-        findings = Campaign(site, plan, watcher).carry_out()
-    tried = Tried(subject, findings, time.monotonic() - began)
+        try:
+            findings, failed = Campaign(site, plan, watcher).carry_out(), ""
+        except ServiceError as error:  # the others can be tried all the same
+            findings, failed = Findings(subject.name, contract.contract.broker.kind), str(error)
+    tried = Tried(subject, findings, time.monotonic() - began, failed)
     about = f"{subject.name} (breaks {subject.promise}): " if subject.promise else ""
     came_of_it = (
         f"{MARKS[tried.verdict]}, after {tried.findings.carried_out} schedules and {tried.seconds:.1f} s"

@@ -16,22 +16,25 @@ MARKS = {"broken": "✗ broken", "kept": "✓ kept", "unknown": "? unknown"}
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of it."""
+    """What came of it; `failed` says why it could not be tried at all."""
 
     subject: Subject
     findings: Findings
     seconds: float
+    failed: str = ""
 
     @property
     def verdict(self) -> str:
         """The verdict on the promise that a mutant breaks; of a correct service, on all of them."""
         promise = self.subject.promise
-        return self.findings.tallies[promise].outcome if promise else self.findings.outcome
+        if promise and not self.failed:
+            return self.findings.tallies[promise].outcome
+        return self.findings.outcome
 
     @property
     def as_it_should_be(self) -> bool:
         """Whether a mutant was caught, or a correct service left alone."""
-        return (self.verdict == "broken") is bool(self.subject.promise)
+        return not self.failed and (self.verdict == "broken") is bool(self.subject.promise)
 
     @property
     def also(self) -> list[str]:
@@ -92,7 +95,9 @@ def show(tried: Sequence[Tried], subjects: Sequence[Subject], shown: Presenter) 
     for left_out in (subject for subject in subjects if subject.why_not):
         shown.say(f"{left_out.name} was left out: {left_out.why_not}")
     for each in tried:
-        if each.subject.promise and not each.as_it_should_be:
+        if each.failed:
+            shown.say(f"{each.subject.name} could not be tried: {each.failed}")
+        elif each.subject.promise and not each.as_it_should_be:
             shown.say(f"{each.subject.name} was not found: {_why_kept(each)}")
     for each in tried:
         if not each.subject.promise:
