@@ -80,6 +80,7 @@ class Campaign:
             self._watcher.stage("clean runs")
             calm = self._calm(workshop)
             findings.versions = calm.header.versions
+            findings.restless = workshop.restless(calm.header.schedule)
             traced = self._traced(calm, workshop, findings)
             schedules = self._schedules(calm, onward(each.history for each in traced))
             findings.planned = len(traced) + len(schedules)

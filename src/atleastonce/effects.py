@@ -25,6 +25,7 @@ that was not there before counts from nothing: so the first case on fresh state 
 _MISSING = object()
 _NAME = re.compile(r"<(?P<message>[^.<>]+)\.\w+>")
 _DIGITS = 13
+_SHOWN = 3
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -157,6 +158,16 @@ def unstable(first: Observation, second: Observation, ignore: Iterable[str]) -> 
     ignored = tuple(ignore)
     differing = (*_compare_changes(first.values, second.values), *_compare_outputs(first, second, ignored))
     return tuple(dict.fromkeys(difference.where for difference in differing))
+
+
+def restless(first: Observation, second: Observation, ignore: Iterable[str]) -> str:
+    """Say where two clean runs differ, and what to do; empty where they do not."""
+    paths = unstable(first, second, ignore)
+    if not paths:
+        return ""
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    shown = ", ".join(paths[:_SHOWN]) + more
+    return f"two clean runs differ, so these prove nothing: {shown}; see observe.ignore"
 
 
 def touched(clean: Observation) -> set[str | None]:

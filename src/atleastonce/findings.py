@@ -111,7 +111,7 @@ class Findings:
     """What a campaign found; `settings` are the broker's that change verdicts or speed.
 
     `curves` are those of its outages, in the order they were carried out; a report draws the steepest few.
-    `left_out` says which exploration was left out, and why; empty where none was.
+    `left_out` says which exploration was left out, and why; `restless` where the first clean runs differ.
     """
 
     service: str
@@ -125,6 +125,7 @@ class Findings:
     versions: Mapping[str, str] = field(default_factory=dict)
     curves: list[Curve] = field(default_factory=list)
     left_out: str = ""
+    restless: str = ""
 
     @property
     def outcome(self) -> Outcome:

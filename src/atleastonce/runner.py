@@ -23,6 +23,8 @@ from atleastonce.promises import HEALTH, Within
 from atleastonce.schedule import Schedule
 from atleastonce.standing import Looped, Standing, sentinels
 
+_THEIRS = ("request", "response", "confirm")
+"""What services ask and are answered is theirs to deal with, an error too: Kafka's clients ask again by themselves."""
 _STILL_PULSE = 0.05
 _STIRS = 10.0
 """How long a clean run that does not stand still, or shows no output, is watched, in seconds."""
@@ -41,7 +43,7 @@ def run_clean(
     """Carry out a schedule without faults and return what it changed, once nothing moves any more."""
     history = _Case(lane, case, schedule, pace, None).carried_out()
     before, after = history.observed("before"), history.observed("faulty")
-    failures = [event for event in history.events if not event.ok]
+    failures = [event for event in history.failed if event.event not in _THEIRS]
     if before is None or after is None or after.unreadable or before.unreadable or failures:
         reasons = [o.unreadable for o in (before, after) if o is not None and o.unreadable]
         reasons += [f"{event.event}: {event.note}" for event in failures]
@@ -301,4 +303,4 @@ def _spoils(event: Event) -> bool:
     """Tell whether what may still come of an event could be taken for something of the next case."""
     if event.event in ("exit", "declined"):  # what was begun for an order that failed may still be taken back
         return True
-    return not event.ok and event.event != "request"
+    return not event.ok and event.event not in _THEIRS

@@ -67,6 +67,11 @@ class Workshop:
         with self._lane() as lane:
             return self._expect(lane, schedule)
 
+    def restless(self, schedule: Schedule) -> str:
+        """Say where the clean runs of a schedule's messages differ; empty where they do not."""
+        expected = self._expected[_sent(schedule)]
+        return effects.restless(expected.first, expected.second, self._contract.observe.ignore)
+
     def carry_out(self, schedule: Schedule, *, proof: bool = False) -> Judged:
         """Carry out a schedule in a lane of its own, and judge it on every promise of the contract.
 

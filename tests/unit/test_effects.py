@@ -135,6 +135,10 @@ def test_unstable_names_where_two_clean_runs_differ() -> None:
     first = Observation(observed="clean-1", values={"/a $": {"by": 1}}, outputs=outputs("m1:a"))
     second = Observation(observed="clean-2", values={"/a $": {"by": 2}}, outputs=outputs("m1:a m1:b"))
     assert effects.unstable(first, second, ()) == ("/a $", "outputs of m1 in out")
+    assert "differ, so these prove nothing: /a $, outputs of m1 in out; see" in effects.restless(
+        first, second, ()
+    )
+    assert effects.restless(first, first, ()) == ""
 
 
 def test_touched_names_the_messages_whose_effect_is_seen() -> None:

@@ -14,8 +14,6 @@ from atleastonce.ledger import Ledger
 from atleastonce.schedule import SENTINEL
 from atleastonce.verdict import Verdict
 
-_SHOWN = 3
-
 
 class Unjudgeable(Exception):  # noqa: N818 - a finding about a history, not a failure
     """This history proves nothing; the message is the reason, `occasion` whether the fault had hit at all."""
@@ -194,10 +192,8 @@ class Case:
         """How what was seen differs from the clean runs; raise Unjudgeable where that proves nothing."""
         before, clean, second, run = (self.observed(moment) for moment in _MOMENTS)
         ignore = tuple(self.history.header.declared.get("ignore", ()))
-        if paths := effects.unstable(clean, second, ignore):
-            more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
-            shown = ", ".join(paths[:_SHOWN]) + more
-            raise Unjudgeable(f"two clean runs differ, so these prove nothing: {shown}; see observe.ignore")
+        if reason := effects.restless(clean, second, ignore):
+            raise Unjudgeable(reason)
         return effects.compare(clean, run, before.values, ignore)
 
     @cached_property

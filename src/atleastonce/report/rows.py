@@ -83,7 +83,7 @@ def _row(findings: Findings, promise: str, tally: Tally, folders: Mapping[int, s
         broker=findings.broker,
         promise=promise,
         verdict=tally.outcome,
-        reason=shown.verdict.reason if shown else reason(tally, findings.left_out),
+        reason=shown.verdict.reason if shown else reason(tally, findings.left_out or findings.restless),
         kept=tally.kept,
         broken=tally.broken,
         unknown=tally.unknown,
@@ -94,7 +94,7 @@ def _row(findings: Findings, promise: str, tally: Tally, folders: Mapping[int, s
 
 
 def reason(tally: Tally, left_out: str = "") -> str:
-    """Say in one sentence why a tally has the outcome that it has; `left_out` is what was not explored."""
+    """Say in one sentence why a tally has the outcome that it has; `left_out` is why nothing may have."""
     occasions = tally.kept + tally.broken + tally.unknown
     if not occasions and left_out:
         return f"{NO_OCCASION}; {left_out}"
