@@ -54,9 +54,9 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
     status, 0 for no answer), ``quiet`` (`ok`; `note` is why not),
     ``canary`` (`ok`: it kept its time), ``looped`` (a copy was delivered, or a service ended by itself, more
     often than the contract allows; the case was given up), ``late`` (an output of an earlier case), ``still``
-    (since when nothing moved in a clean run), ``seen`` (a copy is settled by what the service shows, where its
-    offsets live in its own database), ``varied`` (`note`: what a replay was made with; not `ok`: why it could not
-    be), ``report`` (`note`: what the service reported of the first `size` publications; `of`: ``first`` or
+    (since when nothing moved in a clean run, if it ever stood still), ``seen`` (a copy is settled by what the service
+    shows, where its offsets live in its own database), ``varied`` (`note`: what a replay was made with; not `ok`: why
+    it could not be), ``report`` (`note`: what the service reported of the first `size` publications; `of`: ``first`` or
     ``second``, the replay) and ``recorder unreadable`` (our own failures).
     """
 

@@ -12,6 +12,8 @@ from atleastonce.watching import Watcher
 from atleastonce.workshop import Workshop
 
 _TWICE = 2
+_ENOUGH = 30.0
+"""Seconds after which a failure that was seen again is confirmed no more: what is stuck takes as long each time."""
 _CANDIDATES = 3
 """How many failures of one promise are carried out again until one is seen again: the first may be a race's."""
 
@@ -58,10 +60,13 @@ class Prover:
         schedule = first.history.header.schedule
         self._watcher.stage(f"confirm {promise}", self._confirm)
         self._workshop.forget_clean_runs()
-        again = []
+        again: list[Judged] = []
+        enough = time.monotonic() + _ENOUGH
         for _ in range(self._confirm):
             again.append(self._workshop.carry_out(schedule, proof=True))
             self._watcher.judged(again[-1])
+            if again[-1].broke(promise) and time.monotonic() > enough:
+                break
         seen_again = [each for each in again if each.broke(promise)]
         if not seen_again and not first.verdicts[promise].surplus:
             self._doubtful[promise].append((first, _why_not(promise, first, again)))

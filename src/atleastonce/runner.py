@@ -190,7 +190,8 @@ class _Case:
     def _when_still(self) -> Observation:
         """Observe until nothing has changed for `settles`: in a clean run, late effects are awaited too.
 
-        What never stands still (a clock) is given up on after a while: the other clean run will differ there.
+        What never stands still (a clock) is given up on after a while: the other clean run will differ there, and
+        nothing is to be learned from how long it was watched.
         Where outputs are declared and none has come, the first is awaited longer.
         """
         seen = self._standing.look()
@@ -207,7 +208,8 @@ class _Case:
                 since = time.monotonic()
                 moved = self._lane.record.clock()
             seen = later
-        self._lane.record.add(Event(event="still", t=moved))
+        if time.monotonic() - since >= self._pace.settles:
+            self._lane.record.add(Event(event="still", t=moved))
         return seen
 
     def _nothing_out(self, seen: Observation) -> bool:

@@ -1,0 +1,66 @@
+"""What was broken is carried out again: as often as was asked for, unless that takes too long."""
+
+import pytest
+
+from atleastonce import proving
+from atleastonce.findings import Findings, Judged
+from atleastonce.history import Header, History
+from atleastonce.proving import Prover
+from atleastonce.schedule import Message, Schedule, publish
+from atleastonce.verdict import Verdict
+from atleastonce.watching import Silent
+
+LOST = "nothing-lost"
+
+
+def judged(outcome: str) -> Judged:
+    """Return a schedule of one message with a verdict."""
+    schedule = Schedule(messages={"m1": Message(id="m1")}, actions=publish("m1"))
+    verdict = Verdict(promise=LOST, outcome=outcome, reason="none", blamed=("m1",))
+    return Judged(History(header=Header(schedule=schedule)), {LOST: verdict})
+
+
+class Slow:
+    """A workshop in which every schedule takes some seconds, and comes out as planned."""
+
+    def __init__(self, seconds: float, *outcomes: str) -> None:
+        self.now = 0.0
+        self._seconds = seconds
+        self._outcomes = iter(outcomes)
+
+    def forget_clean_runs(self) -> None:
+        """There are none."""
+
+    def carry_out(self, _schedule: Schedule, *, proof: bool) -> Judged:
+        """Take the time."""
+        assert proof
+        self.now += self._seconds
+        return judged(next(self._outcomes))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "outcomes", "confirmed"),
+    [
+        (1, ("broken", "broken", "broken"), (3, 3)),
+        (1, ("unknown", "broken", "unknown"), (1, 3)),
+        (35, ("broken",), (1, 1)),
+        (35, ("unknown", "broken"), (1, 2)),
+        (20, ("broken", "broken"), (2, 2)),
+    ],
+)
+def test_a_failure_that_takes_long_is_confirmed_less_often(monkeypatch, seconds, outcomes, confirmed):
+    """Once it was seen again; what was not is tried as often as was asked for."""
+    workshop, findings = Slow(seconds, *outcomes), Findings("shop", "rabbitmq")
+    monkeypatch.setattr(proving.time, "monotonic", lambda: workshop.now)
+    Prover(workshop, Silent(), findings, confirm=3, shrink_budget=0).prove(LOST, [judged("broken")])
+    (found,) = findings.counterexamples
+    assert (found.confirmed, found.tried) == confirmed
+
+
+def test_an_absence_that_is_not_seen_again_is_none():
+    """It is withdrawn, with the reason."""
+    findings = Findings("shop", "rabbitmq")
+    prover = Prover(Slow(35, *["kept"] * 3), Silent(), findings, confirm=3, shrink_budget=0)
+    prover.prove(LOST, [judged("broken")])
+    assert findings.counterexamples == []
+    assert prover.withdrawn(LOST)
