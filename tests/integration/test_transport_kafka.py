@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from atleastonce.brokers import Broker
 from atleastonce.contract import BrokerTable, Contract, Input, OutputTable, Topic
@@ -76,6 +76,26 @@ def test_depth_is_what_the_group_has_not_committed(namespace: KafkaNamespace, ka
     assert namespace.depth(orders) == 3
     consumer.commit(message=message, asynchronous=False)
     assert namespace.depth(orders) == 2
+    consumer.close()
+
+
+def test_depth_leaves_out_what_a_service_keeps_its_state_in(namespace: KafkaNamespace, kafka: Broker) -> None:
+    """A topic that the contract does not name counts once the group has committed something of it."""
+    own = f"{namespace.name}-changelog"
+    admin = AdminClient({"bootstrap.servers": kafka.url})
+    admin.create_topics([NewTopic(own, 1, 1)])[own].result(10)
+    producer = Producer({"bootstrap.servers": kafka.url})
+    for n in range(3):
+        producer.produce(own, str(n))
+    assert producer.flush(10) == 0
+    settings = {"bootstrap.servers": kafka.url, "group.id": namespace.group, "enable.auto.commit": False}
+    consumer = Consumer(settings | {"auto.offset.reset": "earliest"})
+    consumer.subscribe([own])
+    message = consumer.poll(10)
+    assert message is not None
+    assert namespace.depth([Subscription(own, namespace.group)]) == 0
+    consumer.commit(message=message, asynchronous=False)
+    assert namespace.depth([Subscription(own, namespace.group)]) == 2
     consumer.close()
 
 
