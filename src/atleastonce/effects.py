@@ -185,8 +185,8 @@ def _compare_changes(clean: Changes, run: Changes) -> Iterator[Difference]:
         yield Difference(
             kind=_kind(expected, found),
             where=where,
-            found=_words(found),
-            expected=_words(expected),
+            found=_words(found, expected),
+            expected=_words(expected, found),
             message=_message(where, expected or {}, found or {}),
         )
 
@@ -217,7 +217,7 @@ def _kind(expected: dict[str, Any] | None, found: dict[str, Any] | None) -> Kind
     return "differs"
 
 
-def _words(change: dict[str, Any] | None) -> str:
+def _words(change: dict[str, Any] | None, other: dict[str, Any] | None) -> str:
     if change is None:
         return "no change"
     if "by" in change:
@@ -226,7 +226,14 @@ def _words(change: dict[str, Any] | None) -> str:
         return canonical(change["to"])
     if "gone" in change:
         return "gone"
-    return f"{len(change['added'])} added, {len(change['removed'])} removed"
+    sizes = {kind: len(change[kind]) for kind in ("added", "removed")}
+    if other is None or {kind: len(other.get(kind, ())) for kind in sizes} != sizes:
+        return ", ".join(f"{size} {kind}" for kind, size in sizes.items())
+    return ", ".join(
+        f"{kind} {each}"
+        for kind in sizes
+        for each in (Counter(change[kind]) - Counter(other[kind])).elements()
+    )
 
 
 def _compare_outputs(clean: Observation, run: Observation, ignore: tuple[str, ...]) -> Iterator[Difference]:

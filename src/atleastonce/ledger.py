@@ -94,7 +94,7 @@ class Ledger:
                 self._change(event.copy, owed=1)
                 self._settle(event)
             case "asked" if event.copy:
-                self._count(event.copy, event.queue)
+                self._count(event.copy, event)
             case "deliver" | "fetch":
                 self._delivered(event, place)
             case "request" if event.ok and event.message:
@@ -130,7 +130,7 @@ class Ledger:
 
     def _delivered(self, event: Event, place: tuple[str, int, int, int]) -> None:
         if event.copy:
-            self._count(event.copy, event.queue)
+            self._count(event.copy, event)
             self._adrift.discard(event.copy)
             self._committing.pop(event.copy, None)
             self._unanswerable.discard(event.copy)
@@ -143,8 +143,9 @@ class Ledger:
         elif event.event == "deliver":
             self._in_hand[place] = event.copy
 
-    def _count(self, copy: str, queue: str) -> None:
-        message = copy.partition("#")[0]
+    def _count(self, copy: str, event: Event) -> None:
+        # What one service of a chain hands on is a copy of another name, and the same message.
+        message, queue = event.message or copy.partition("#")[0], event.queue
         self._from[message, queue] += 1
         self._most_from_one[message] = max(self._most_from_one[message], self._from[message, queue])
         self.delivered[copy] += 1

@@ -86,7 +86,7 @@ def differences(clean: Any, run: Any, before: Any) -> list[tuple[str, str, str]]
         ("new", "done", "failed", [("differs", '"failed"', '"done"')]),
         ([], [1], [1, 1], [("surplus", "2 added, 0 removed", "1 added, 0 removed")]),
         ([], [1, 2], [2], [("deficit", "1 added, 0 removed", "2 added, 0 removed")]),
-        ([], [1, 2], [2, 3], [("differs", "2 added, 0 removed", "2 added, 0 removed")]),
+        ([], [1, 2], [2, 3], [("differs", "added 3", "added 1")]),
         ({"a": 1}, {}, {"a": 1}, [("deficit", "no change", "gone")]),
     ],
 )

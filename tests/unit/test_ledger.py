@@ -178,6 +178,13 @@ def test_what_one_service_hands_on_to_the_next_is_owed(happened: str, unsettled:
     assert ledger(happened, between=("mail",)).unsettled() == unsettled
 
 
+def test_what_the_next_service_is_given_twice_is_delivered_twice() -> None:
+    """It is the same message, whatever its copy is called there; each service is given it once of its own."""
+    once = "published m1#1; deliver m1#1 >in; publish m1 >mail; confirm m1 >mail; deliver m1 >mail"
+    assert ledger(once, between=("mail",)).deliveries("m1") == 1
+    assert ledger(f"{once}; closed; deliver m1 >mail", between=("mail",)).deliveries("m1") == 2
+
+
 def test_without_a_chain_nothing_is_handed_on() -> None:
     """What leaves a single service is its output, whatever the queue is called."""
     assert ledger("publish m1 >mail; confirm m1 >mail").unsettled() == ()

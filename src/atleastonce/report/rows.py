@@ -83,7 +83,7 @@ def _row(findings: Findings, promise: str, tally: Tally, folders: Mapping[int, s
         broker=findings.broker,
         promise=promise,
         verdict=tally.outcome,
-        reason=shown.verdict.reason if shown else reason(tally, findings.left_out or findings.restless),
+        reason=shown.verdict.reason if shown else reason(tally, _why_no_occasion(findings)),
         kept=tally.kept,
         broken=tally.broken,
         unknown=tally.unknown,
@@ -91,6 +91,13 @@ def _row(findings: Findings, promise: str, tally: Tally, folders: Mapping[int, s
         counterexample=folders[id(shown)] if shown else "",
         settings=findings.settings,
     )
+
+
+def _why_no_occasion(findings: Findings) -> str:
+    """Say why nothing may have given a promise an occasion; empty where nothing is known to be in the way."""
+    over = f"the budget was over after {findings.carried_out} of {counted(findings.planned, 'schedule')}"
+    cut = over if findings.carried_out < findings.planned else ""
+    return findings.left_out or findings.restless or cut
 
 
 def reason(tally: Tally, left_out: str = "") -> str:
