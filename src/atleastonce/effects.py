@@ -26,6 +26,8 @@ _MISSING = object()
 _NAME = re.compile(r"<(?P<message>[^.<>]+)\.\w+>")
 _DIGITS = 13
 _SHOWN = 3
+RESTLESS = "two clean runs differ"
+"""How the reason begins why what was seen proves nothing."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -167,7 +169,7 @@ def restless(first: Observation, second: Observation, ignore: Iterable[str]) -> 
         return ""
     more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
     shown = ", ".join(paths[:_SHOWN]) + more
-    return f"two clean runs differ, so these prove nothing: {shown}; see observe.ignore"
+    return f"{RESTLESS}, so these prove nothing: {shown}; see observe.ignore"
 
 
 def touched(clean: Observation) -> set[str | None]:

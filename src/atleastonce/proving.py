@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from atleastonce.effects import RESTLESS
 from atleastonce.exploration.shrinking import shrink
 from atleastonce.findings import Counterexample, Findings, Judged
 from atleastonce.schedule import Schedule
@@ -21,7 +22,8 @@ _CANDIDATES = 3
 class Prover:
     """Confirms and shrinks the failures of one campaign, and adds what it has proven to the findings.
 
-    An absence that is not seen again becomes unknown; a surplus that was seen stands (rule 11).
+    An absence that is not seen again becomes unknown; a surplus that was seen stands (rule 11), unless what it was
+    compared with proves to depend on chance.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Prover:
             if again[-1].broke(promise) and time.monotonic() > enough:
                 break
         seen_again = [each for each in again if each.broke(promise)]
-        if not seen_again and not first.verdicts[promise].surplus:
+        if not seen_again and (not first.verdicts[promise].surplus or _by_luck(promise, again)):
             self._doubtful[promise].append((first, _why_not(promise, first, again)))
             return
         self._watcher.stage(f"shrink {promise}")
@@ -105,6 +107,11 @@ class Prover:
 
         shrink(schedule, start.verdicts[promise].blamed, breaks)
         return shortest
+
+
+def _by_luck(promise: str, again: Iterable[Judged]) -> bool:
+    """Tell whether the clean runs, made again, differ: that those of the failure agreed was luck."""
+    return any(each.verdicts[promise].reason.startswith(RESTLESS) for each in again)
 
 
 def _why_not(promise: str, first: Judged, again: Iterable[Judged]) -> str:

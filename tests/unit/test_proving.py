@@ -13,10 +13,10 @@ from atleastonce.watching import Silent
 LOST = "nothing-lost"
 
 
-def judged(outcome: str) -> Judged:
+def judged(outcome: str, reason: str = "none", *, surplus: bool = False) -> Judged:
     """Return a schedule of one message with a verdict."""
     schedule = Schedule(messages={"m1": Message(id="m1")}, actions=publish("m1"))
-    verdict = Verdict(promise=LOST, outcome=outcome, reason="none", blamed=("m1",))
+    verdict = Verdict(promise=LOST, outcome=outcome, reason=reason, blamed=("m1",), surplus=surplus)
     return Judged(History(header=Header(schedule=schedule)), {LOST: verdict})
 
 
@@ -35,7 +35,7 @@ class Slow:
         """Take the time."""
         assert proof
         self.now += self._seconds
-        return judged(next(self._outcomes))
+        return judged(*next(self._outcomes).split(":"))
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,15 @@ def test_an_absence_that_is_not_seen_again_is_none():
     prover.prove(LOST, [judged("broken")])
     assert findings.counterexamples == []
     assert prover.withdrawn(LOST)
+
+
+@pytest.mark.parametrize(
+    ("again", "stands"), [("unknown:two clean runs differ, so …", False), ("kept", True)]
+)
+def test_a_surplus_stands_unless_it_was_luck_that_clean_runs_agreed(again, stands):
+    """What was seen was seen; but it was compared with what depends on chance."""
+    findings = Findings("shop", "rabbitmq")
+    prover = Prover(Slow(1, *[again] * 3), Silent(), findings, confirm=3, shrink_budget=0)
+    prover.prove(LOST, [judged("broken", surplus=True)])
+    assert bool(findings.counterexamples) is stands
+    assert bool(prover.withdrawn(LOST)) is not stands
