@@ -95,8 +95,8 @@ def _row(findings: Findings, promise: str, tally: Tally, folders: Mapping[int, s
 
 def _why_no_occasion(findings: Findings) -> str:
     """Say why nothing may have given a promise an occasion; empty where nothing is known to be in the way."""
-    over = f"the budget was over after {findings.carried_out} of {counted(findings.planned, 'schedule')}"
-    cut = over if findings.carried_out < findings.planned else ""
+    some = f"only {findings.carried_out} of {counted(findings.planned, 'schedule')} were carried out"
+    cut = some if findings.carried_out < findings.planned else ""
     return findings.left_out or findings.restless or cut
 
 
