@@ -78,8 +78,8 @@ class Expectation:
     first: Observation
     second: Observation
     pace: Pace
-    unstable: bool
-    """Whether the two clean runs differ, so that nothing can be judged by them."""
+    restless: str
+    """Where the two clean runs differ, so that nothing can be judged by them; empty where they do not."""
 
 
 def stillness(history: History) -> float:

@@ -69,8 +69,7 @@ class Workshop:
 
     def restless(self, schedule: Schedule) -> str:
         """Say where the clean runs of a schedule's messages differ; empty where they do not."""
-        expected = self._expected[_sent(schedule)]
-        return effects.restless(expected.first, expected.second, self._contract.observe.ignore)
+        return self._expected[_sent(schedule)].restless
 
     def carry_out(self, schedule: Schedule, *, proof: bool = False) -> Judged:
         """Carry out a schedule in a lane of its own, and judge it on every promise of the contract.
@@ -205,7 +204,7 @@ class Workshop:
         other = msgspec.structs.replace(schedule, actions=reverse)
         second, _ = run_clean(lane, f"clean-{next(self._cases)}", other, pace, "clean-2")
         self._expected[_sent(schedule)] = Expectation(
-            first, second, pace, bool(effects.unstable(first, second, self._contract.observe.ignore))
+            first, second, pace, effects.restless(first, second, self._contract.observe.ignore)
         )
         return history
 
