@@ -81,7 +81,7 @@ class Analytics(Consumer):
     def set_aside(self, poison: Sequence[Poison]) -> None:
         """Put records that nobody can read into the dead letters, before their offsets are kept."""
         if poison:
-            self.retry(lambda: self._letters(poison))
+            self.ask(lambda: self._letters(poison))
 
     def show(self, report: Report) -> None:
         """Print the metrics."""

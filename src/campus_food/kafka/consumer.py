@@ -1,10 +1,12 @@
 """Consumes topics in a group, batch by batch, with the offsets kept by hand."""
 
 import logging
+import time
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import Any
+from math import inf
+from typing import Any, TypeVar
 
 from confluent_kafka import Consumer as Client
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
@@ -16,10 +18,15 @@ from campus_food.worker import Worker
 # Seconds between looks at `stopping`, and for a question that shows whether the broker is back.
 GLANCE = 0.1
 QUESTION = 0.5
+# Seconds that the broker may let a step wait before that is a problem. How long a step may last is no measure of it:
+# librdkafka (2.15, measured) waits over 10 s for offsets to be taken where every connection was cut.
+SILENCE = 3.0
 # A throttled consumer takes what is due in so many seconds, and then waits for as long.
 TICK = 0.1
 
 END = KafkaError._PARTITION_EOF  # noqa: SLF001 - its public name in confluent-kafka
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +51,7 @@ class Consumer(Worker):
         self._client: Any = None
         self._first: list[Message] = []
         self._unreachable = False
+        self._asked: float | None = None
 
     @abstractmethod
     def connected(self) -> None:
@@ -84,6 +92,22 @@ class Consumer(Worker):
     def pause(self, seconds: float) -> None:
         """Wait; librdkafka sends heartbeats from a thread of its own."""
         self.stopping.wait(seconds)
+
+    def health(self) -> str | None:
+        """Tell why no work can be done; that a step gets no answer is known here long before it fails."""
+        asked = self._asked
+        silent = 0.0 if asked is None else time.monotonic() - asked
+        if self.problem is None and silent > SILENCE:
+            return f"no answer from the broker for {silent:.0f} s"
+        return self.problem
+
+    def ask(self, action: Callable[[], T], *, within: float = inf) -> T:
+        """Do a step that waits for the broker's answer, and do it again, see `retry`."""
+        self._asked = time.monotonic()
+        try:
+            return self.retry(action, within=within)
+        finally:
+            self._asked = None
 
     def worth_another(self, error: BaseException) -> bool:
         """Tell whether to try again; after a failure that librdkafka calls fatal, only new clients help."""

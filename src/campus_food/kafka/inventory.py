@@ -56,7 +56,7 @@ class Inventory(Consumer):
         """Lock out a predecessor before the group's offsets are read: an open transaction may hold some."""
         self.told.clear()
         self.transactions = Transactions(self.cluster)
-        self.retry(self.transactions.enter, within=COMMITTING)
+        self.ask(self.transactions.enter, within=COMMITTING)
 
     def handle(self, records: Sequence[Message]) -> None:
         """Decide, then tell; a transaction that does not come about is taken back, and the batch comes again."""
@@ -68,7 +68,7 @@ class Inventory(Consumer):
             if not error.args[0].txn_requires_abort():
                 raise  # out of time, or fatal: only new clients help
             log.warning("The transaction is taken back, its records come again", extra={"reason": str(error)})
-            self.retry(self.transactions.abort, within=COMMITTING)
+            self.ask(self.transactions.abort, within=COMMITTING)
             self.rewind(records)
             return
         self.told |= {partition: offset for (_, partition), offset in positions(records).items()}
@@ -97,8 +97,8 @@ class Inventory(Consumer):
             set_aside(self.transactions.produce, self.cluster.dead_letters, record, reason)
         offsets = [TopicPartition(*place, offset) for place, offset in positions(records).items()]
         group = self._client.consumer_group_metadata()
-        self.retry(lambda: self.transactions.take_offsets(offsets, group), within=COMMITTING)
-        self.retry(self.transactions.commit, within=COMMITTING)
+        self.ask(lambda: self.transactions.take_offsets(offsets, group), within=COMMITTING)
+        self.ask(self.transactions.commit, within=COMMITTING)
 
     def write(self, decided: Sequence[Decided]) -> None:
         """Hand over what is told of orders, keyed by order."""

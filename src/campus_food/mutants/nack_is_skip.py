@@ -45,7 +45,7 @@ class NackIsSkip(Inventory):
             log.warning("Refused, to come again", extra={"reason": str(error)})
             return
         offsets = [TopicPartition(*place, offset) for place, offset in self.read_to.items()]
-        self.retry(lambda: self._client.commit(offsets=offsets, asynchronous=False), within=COMMITTING)
+        self.ask(lambda: self._client.commit(offsets=offsets, asynchronous=False), within=COMMITTING)
 
 
 if __name__ == "__main__":

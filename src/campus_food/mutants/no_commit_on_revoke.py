@@ -70,7 +70,7 @@ class NoCommitOnRevoke(Inventory):
         """Commit where it is time."""
         if self.done and time.monotonic() - self.since > INTERVAL:
             offsets = [TopicPartition(*place, offset) for place, offset in self.done.items()]
-            self.retry(lambda: self._client.commit(offsets=offsets, asynchronous=False), within=COMMITTING)
+            self.ask(lambda: self._client.commit(offsets=offsets, asynchronous=False), within=COMMITTING)
             self.done.clear()
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:  # noqa: ARG002 - that is what is wrong

@@ -76,7 +76,7 @@ class OutOfOrderCommit(Inventory):
 
     def _commit(self, place: Place, offset: int) -> None:
         offsets = [TopicPartition(*place, offset)]
-        self.retry(lambda: self._client.commit(offsets=offsets, asynchronous=False), within=COMMITTING)
+        self.ask(lambda: self._client.commit(offsets=offsets, asynchronous=False), within=COMMITTING)
 
 
 if __name__ == "__main__":
