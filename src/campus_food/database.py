@@ -66,7 +66,8 @@ class Database:
 class Inbox(Database):
     """The database of a service that consumes: it knows what was handled, and how often that was tried."""
 
-    # Where the ids of the handled messages are: a table with a column `message_id`.
+    # Where the ids of the handled messages are: a table with a column `message_id`, and `order_id` where another
+    # message of the same order is the same message.
     HANDLED: ClassVar[sa.Table]
 
     def begin(self, message_id: str) -> int:
@@ -80,9 +81,13 @@ class Inbox(Database):
         with self._engine.begin() as tx:
             return int(tx.execute(_BEGIN, {"message_id": message_id}).scalar_one())
 
-    def handled(self, message_id: str) -> bool:
+    def handled(self, message_id: str, order_id: str) -> bool:
         """Tell whether the message had its effect already."""
-        wanted = sa.select(sa.literal(1)).where(self.HANDLED.c.message_id == message_id)
+        ids = self.HANDLED.c
+        known = ids.message_id == message_id
+        if "order_id" in ids:
+            known |= ids.order_id == order_id
+        wanted = sa.select(sa.literal(1)).where(known)
         with self._engine.connect() as tx:
             return tx.execute(wanted).first() is not None
 

@@ -27,7 +27,7 @@ def test_an_outcome_is_confirmed_once(store: Notifications) -> None:
     """A second copy sends nothing."""
     assert [store.send(TOLD), store.send(TOLD)] == [True, False]
     assert store.of_order("o1") == store.of_user("u1") == [SENT]
-    assert (store.handled("m1"), store.handled("m2")) == (True, False)
+    assert [store.handled(f"m{n}", "o1") for n in (1, 2)] == [True, False]
 
 
 def test_a_failure_is_told_with_its_reason(store: Notifications) -> None:

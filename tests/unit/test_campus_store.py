@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from campus_food.green.upsert import Upserts
 from campus_food.messages import OrderPlaced
 from campus_food.schema import open_engine
 from campus_food.settings import Settings
@@ -213,10 +214,12 @@ def test_attempts_at_the_same_time_are_all_counted(reopened: Callable[[], Store]
 
 
 def test_what_was_handled_is_known(engine: sa.Engine) -> None:
-    """A message whose effect is there is no poison, however often it was begun."""
-    store = Store(engine)
-    store.reserve(order(1))
-    assert (store.handled("m1"), store.handled("m2")) == (True, False)
+    """A message whose effect is there is no poison, however often it was begun; nor is its order under another id."""
+    for store in (Store(engine), Upserts(engine)):
+        store.reserve(order(1))
+        assert store.handled("m1", "o1")
+        assert store.handled("m2", "o1")
+        assert not store.handled("m2", "o2")
 
 
 def test_the_reservations_of_a_user(engine: sa.Engine) -> None:

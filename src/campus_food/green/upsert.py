@@ -34,6 +34,10 @@ class Upserts(Store):
         decision = domain.reserve({name: left[name] for name in order.items if name in left}, order.items)
         self._record(tx, order, decision)
 
+    def handled(self, _message_id: str, order_id: str) -> bool:
+        """Tell whether the order is written."""
+        return self.reservation(order_id) is not None
+
     def stock(self) -> dict[str, int]:
         """Tell what the reservations leave."""
         opening = super().stock()

@@ -24,7 +24,7 @@ class CheckingStore(Store):
 
     def reserve(self, order: OrderPlaced) -> bool:
         """Decide the order, unless it was decided a moment ago."""
-        if self.handled(order.message_id):
+        if self.handled(order.message_id, order.order_id):
             return False
         time.sleep(LOOKUP)
         return super().reserve(order)

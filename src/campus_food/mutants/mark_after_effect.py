@@ -15,7 +15,7 @@ class LateMarkingStore(Store):
 
     def reserve(self, order: OrderPlaced) -> bool:
         """Decide the order, in the first of two transactions."""
-        if self.handled(order.message_id):
+        if self.handled(order.message_id, order.order_id):
             return False
         with self._engine.begin() as tx:
             self._carry_out(tx, order)

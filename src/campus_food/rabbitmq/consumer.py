@@ -140,7 +140,7 @@ class Consumer(Linked, Generic[M]):
 
         One that had its effect, and whose acknowledgements were lost, is a duplicate and no poison.
         """
-        if self.retry(lambda: self.inbox.handled(message.message_id)):
+        if self.retry(lambda: self.inbox.handled(message.message_id, message.order_id)):
             self.duplicate(message)
             delivery.ack()
         else:
