@@ -35,6 +35,10 @@ _STUCK = 3
 """How many schedules of one kind may leave the service stuck before the rest of that kind is left out."""
 
 
+_UNBEGUN = 3
+"""How many schedules may not even be begun before the rest is left out: no service starts any more, or no broker."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a campaign does: `budget` and `shrink_budget` in seconds, `confirm` times.
@@ -64,6 +68,7 @@ class Campaign:
         self._began = 0.0
         self._again = _AGAIN
         self._stuck: Counter[str] = Counter()
+        self._unbegun = 0
 
     def carry_out(self) -> Findings:
         """Do it all; raise UsageError, BrokerError or Cancelled."""
@@ -197,7 +202,7 @@ class Campaign:
 
         def work() -> None:
             try:
-                while not failures and time.monotonic() < deadline and not self._found(judged):
+                while not (failures or time.monotonic() >= deadline or self._done(judged)):
                     with self._lock:
                         schedule = next(todo)
                     if self._stuck[family(schedule)] >= _STUCK:
@@ -207,6 +212,7 @@ class Campaign:
                         self._tell(one, judged)
                         judged.append(one)
                         self._stuck[family(schedule)] += one.history.stuck
+                        self._unbegun += one.history.unbegun
             except StopIteration:
                 pass
             except BaseException as exc:  # noqa: BLE001 - raised again by the thread that waits
@@ -229,6 +235,10 @@ class Campaign:
         self._again -= 1
         other = workshop.carry_out(schedule)
         return other if other.unknown < one.unknown else one
+
+    def _done(self, judged: Sequence[Judged]) -> bool:
+        """Tell whether no more schedules need to be carried out, or none can."""
+        return self._unbegun >= _UNBEGUN or self._found(judged)
 
     def _found(self, judged: Sequence[Judged]) -> bool:
         """Tell whether the promise that the plan waits for was broken, as far as is known."""

@@ -47,7 +47,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
     ``rewound`` and ``forgotten`` (the offsets of a service's group), ``rebalanced`` (that group), ``aborted`` (a copy
     of ours, with its transaction).
 
-    Of what it found: ``buried`` (`ok`: every link of the dead client ended in order), ``arrived`` (a copy of
+    Of what it found: ``begun`` (not `ok`: there was no service to try it on, or no clean run to compare it with),
+    ``buried`` (`ok`: every link of the dead client ended in order), ``arrived`` (a copy of
     ours lies among the outputs or dead letters), ``committed`` (its offset is, though the answer to that was
     lost), ``passed-over`` (the group has committed an offset behind a copy that nothing settled: nobody will get it
     any more), ``depth`` (`size` messages wait in a queue), ``health`` (the health endpoint changed; `size` is the
@@ -193,6 +194,11 @@ class History(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def stuck(self) -> bool:
         """Whether the case was given up because the service got nowhere."""
         return any(event.event in ("quiet", "looped") for event in self.failed)
+
+    @property
+    def unbegun(self) -> bool:
+        """Whether the schedule could not even be begun."""
+        return any(event.event == "begun" for event in self.failed)
 
     @cached_property
     def failed(self) -> tuple[Event, ...]:

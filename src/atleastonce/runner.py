@@ -273,6 +273,15 @@ class _Case:
         }
 
 
+def unbegun(site: Site, schedule: Schedule, pace: Pace, reason: str) -> History:
+    """Return the history of a schedule that could not be begun."""
+    return History(
+        header=header(site, schedule, {"promised": promised(site.contract.contract, pace)}),
+        events=(Event(event="begun", ok=False, note=reason),),
+        observations=(Observation(observed="before", unreadable=reason),),
+    )
+
+
 def promised(contract: Contract, pace: Pace) -> dict[str, Any]:
     """Return every promise with its options, the deadlines that were kept among them."""
     found = {

@@ -13,7 +13,7 @@ import msgspec
 
 from atleastonce import canary, effects
 from atleastonce.checks import judge
-from atleastonce.errors import TransportError
+from atleastonce.errors import AtLeastOnceError, Cancelled, TransportError
 from atleastonce.expectation import Expectation, Pace, latency, paced, stillness
 from atleastonce.findings import Judged
 from atleastonce.history import History, append
@@ -21,7 +21,7 @@ from atleastonce.lane import Lane
 from atleastonce.layout import Site
 from atleastonce.packing import pack, packable, unpack
 from atleastonce.replaying import replayed
-from atleastonce.runner import run, run_clean
+from atleastonce.runner import run, run_clean, unbegun
 from atleastonce.schedule import SENTINEL, Action, Schedule, publish
 from atleastonce.verdict import Verdict
 
@@ -31,6 +31,9 @@ _LEAST_SETTLES = 1.0
 _CALM_TIMES = 10.0
 """A missing effect is awaited ten times the calm latency, and a second at least, unless the contract says."""
 _CANARY_WITHIN = 30.0
+
+_NO_LANE = "no-lane"
+"""In whose file the histories of schedules are that could not be begun."""
 
 _Sent = tuple[tuple[str, str], ...]
 """Messages by name, each with its body."""
@@ -48,6 +51,7 @@ class Workshop:
         self._cases = itertools.count(1)
         self._expected: dict[_Sent, Expectation] = {}
         self._canary = 0.0
+        self._worked = False
 
     def __enter__(self) -> Self:
         return self
@@ -74,6 +78,7 @@ class Workshop:
     def carry_out(self, schedule: Schedule, *, proof: bool = False) -> Judged:
         """Carry out a schedule in a lane of its own, and judge it on every promise of the contract.
 
+        Raise AtLeastOnceError where it cannot be begun; once a clean run has worked, that is its own unknown.
         Its history says whether that is to prove a failure that was found already.
         """
         whole = self._carried_out(schedule)
@@ -124,10 +129,18 @@ class Workshop:
         if schedule.replays:
             name = f"lane-{next(self._lane_numbers)}"
             return self._judged(*replayed(self._site, name, schedule, self._pace()))
-        with self._lane() as lane:
-            expected = self._expectation(lane, schedule)
-            history = run(lane, f"case-{next(self._cases)}", schedule, expected)
-            return self._judged(history, lane.name, lane.recent_log())
+        try:
+            with self._lane() as lane:
+                expected = self._expectation(lane, schedule)
+                history = run(lane, f"case-{next(self._cases)}", schedule, expected)
+                return self._judged(history, lane.name, lane.recent_log())
+        except AtLeastOnceError as exc:
+            # Where nothing has worked yet, something is wrong with the contract or the service, and no schedule's.
+            if isinstance(exc, Cancelled) or not self._worked:
+                raise
+            return self._judged(
+                unbegun(self._site, schedule, self._pace(), str(exc)), _NO_LANE, ""
+            )
 
     def _pace(self) -> Pace:
         """Return the pace that is kept where no clean run was needed."""
@@ -206,6 +219,7 @@ class Workshop:
         self._expected[_sent(schedule)] = Expectation(
             first, second, pace, effects.restless(first, second, self._contract.observe.ignore)
         )
+        self._worked = True
         return history
 
     def _calm_canary(self) -> float:

@@ -35,6 +35,7 @@ _MOMENTS: dict[Moment, str] = {
 }
 
 _FAILURES = {
+    "begun": "it could not be begun: {note}",
     "unsprung": "the trap did not spring: {note}",
     "untraced": "{note}",
     "buried": "the links of the dead service could not be ended in order: {note}",

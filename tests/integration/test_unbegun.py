@@ -1,0 +1,65 @@
+"""A service that starts a few times and then no more: what it did before is judged, and the run has its report."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from atleastonce.campaign import Plan
+from atleastonce.errors import ServiceError
+
+SCRIPT = Path(__file__).parent / "subjects" / "till.py"
+CONTRACT = """
+[service]
+command = "sh -c 'echo >> {starts}; test $(wc -l < {starts}) -le {times} && exec {python} {script}'"
+env = {{ AMQP_URL = "{{amqp_url}}", DATABASE = "{{data_dir}}/till.db", CAREFUL = "yes" }}
+reset = "restart"
+[broker]
+kind = "rabbitmq"
+[input]
+queue = "in"
+message = '{{"id": "{{id}}"}}'
+[observe]
+url = "sqlite:///{{data_dir}}/till.db"
+sql = ["SELECT * FROM orders WHERE id = '{{id}}'"]
+[promises]
+effects-once = true
+"""
+CLEAN = 2
+"""Starts that clean runs take: the second begins with a restart."""
+
+
+@pytest.fixture
+def atleastonce_provider() -> str:
+    """Say which broker is used: one provider is enough."""
+    return "native"
+
+
+@pytest.fixture
+def starting(subject, tmp_path):
+    """Verify a service that starts so often."""
+
+    def verified(times: int):
+        path = tmp_path / "atleastonce.toml"
+        filled = CONTRACT.format(
+            python=sys.executable, script=SCRIPT, starts=tmp_path / "starts", times=times
+        )
+        path.write_text(filled)
+        return subject(path).verify(Plan(explore=("duplicates",), messages=3, lanes=1))
+
+    return verified
+
+
+def test_what_was_judged_before_is_told(starting):
+    """Three that could not be begun are enough to end it."""
+    findings = starting(CLEAN + 2).findings
+    tally = findings.tallies["effects-once"]
+    assert (tally.kept, tally.broken, tally.unknown) == (2, 0, 3)
+    assert all("it could not be begun: " in reason for reason in tally.reasons)
+    assert findings.carried_out == tally.kept + tally.unknown < findings.planned
+
+
+def test_without_a_clean_run_it_is_an_error(starting):
+    """Then nothing has ever worked: the contract or the service is wrong."""
+    with pytest.raises(ServiceError, match="ended"):
+        starting(CLEAN - 1)
