@@ -37,11 +37,13 @@ def run(lane: Lane, case: str, schedule: Schedule, expected: Expectation) -> His
     return _Case(lane, case, schedule, expected.pace, expected).carried_out()
 
 
-def run_clean(
-    lane: Lane, case: str, schedule: Schedule, pace: Pace, moment: Moment
-) -> tuple[Observation, History]:
-    """Carry out a schedule without faults and return what it changed, once nothing moves any more."""
-    history = _Case(lane, case, schedule, pace, None).carried_out()
+def run_clean(lane: Lane, case: str, schedule: Schedule, pace: Pace) -> History:
+    """Carry out a schedule without faults until nothing moves any more, and return its history."""
+    return _Case(lane, case, schedule, pace, None).carried_out()
+
+
+def changed(lane: Lane, history: History, moment: Moment) -> Observation:
+    """Return what a clean run changed; raise ServiceError or ContractError where it is none."""
     before, after = history.observed("before"), history.observed("faulty")
     failures = [event for event in history.failed if event.event not in _THEIRS]
     if before is None or after is None or after.unreadable or before.unreadable or failures:
@@ -53,8 +55,8 @@ def run_clean(
         )
     if moment == "clean-1":
         told_apart(lane.contract.output, after)
-    changed: Changes = effects.changes(before.values, after.values, lane.contract.observe.ignore)
-    return msgspec.structs.replace(after, observed=moment, values=changed), history
+    changes: Changes = effects.changes(before.values, after.values, lane.contract.observe.ignore)
+    return msgspec.structs.replace(after, observed=moment, values=changes)
 
 
 def told_apart(output: OutputTable, seen: Observation) -> None:

@@ -174,7 +174,8 @@ class Standing:
             return f"{after}, {self.ledger.unconfirmed} publications were not confirmed"
         depth = self._depth(self.lane.subscriptions())
         shown = "shown" if self.shown(wanted) else "not shown"
-        return f"{after}, {depth} messages wait and the sentinel's effect is {shown}"
+        back = self._taken_back() if depth else ""
+        return f"{after}, {depth} messages wait and the sentinel's effect is {shown}{back}"
 
     def _uncommitted(self) -> str:
         """Say it where a service on Kafka has committed nothing: then nothing can be settled."""
@@ -186,6 +187,18 @@ class Standing:
         ):
             return ""
         return "; no offset was committed, which is what settles a record (progress.by)"
+
+    def _taken_back(self) -> str:
+        """Say it where a group committed an offset below one that it had committed before: the broker takes it."""
+        reached: dict[tuple[str, str, int], int] = {}
+        for event in self.lane.record.since(0):
+            place = (event.group, event.queue, event.partition)
+            if event.event == "commit" and event.offset < reached.get(place, 0):
+                where = f"partition {event.partition} of {event.queue}"
+                return f"; in {where}, offset {event.offset} was committed behind offset {reached[place]}"
+            if event.event == "commit":
+                reached[place] = event.offset
+        return ""
 
     def _refused(self) -> str:
         """Say it where the broker closed a channel of the subject, for what it had done."""

@@ -13,15 +13,15 @@ import msgspec
 
 from atleastonce import canary, effects
 from atleastonce.checks import judge
-from atleastonce.errors import AtLeastOnceError, Cancelled, TransportError
+from atleastonce.errors import AtLeastOnceError, Cancelled, TransportError, UsageError
 from atleastonce.expectation import Expectation, Pace, latency, paced, stillness
 from atleastonce.findings import Judged
-from atleastonce.history import History, append
+from atleastonce.history import History, Moment, Observation, append
 from atleastonce.lane import Lane
 from atleastonce.layout import Site
 from atleastonce.packing import pack, packable, unpack
 from atleastonce.replaying import replayed
-from atleastonce.runner import run, run_clean, unbegun
+from atleastonce.runner import changed, run, run_clean, unbegun
 from atleastonce.schedule import SENTINEL, Action, Schedule, publish
 from atleastonce.verdict import Verdict
 
@@ -85,14 +85,14 @@ class Workshop:
         if proof:
             header = msgspec.structs.replace(whole.history.header, proof=True)
             whole = replace(whole, history=msgspec.structs.replace(whole.history, header=header))
-        self._save(whole)
+        self._save(whole.history, whole.lane)
         return whole
 
     def carry_out_closely(self, schedule: Schedule) -> Judged:
         """Carry out a schedule that replays, and look for the first event after which the reports differ."""
         name = f"lane-{next(self._lane_numbers)}"
         found = self._judged(*replayed(self._site, name, schedule, self._pace(), narrow=True))
-        self._save(found)
+        self._save(found.history, found.lane)
         return found
 
     def carry_out_together(self, schedules: Sequence[Schedule]) -> list[Judged]:
@@ -110,7 +110,7 @@ class Workshop:
             broken = [promise for promise in whole.verdicts if whole.broke(promise)]
             if all(any(each.broke(promise) for each in alone) for promise in broken):
                 return alone
-            self._save(whole)
+            self._save(whole.history, whole.lane)
             return [*alone, whole]
         return [
             self._apart(whole, *each)
@@ -122,7 +122,7 @@ class Workshop:
         part = self._judged(history, whole.lane, whole.log)
         if any(map(_in_doubt, part.verdicts.values())):
             return self.carry_out(schedule)
-        self._save(part)
+        self._save(part.history, part.lane)
         return part
 
     def _carried_out(self, schedule: Schedule) -> Judged:
@@ -138,9 +138,7 @@ class Workshop:
             # Where nothing has worked yet, something is wrong with the contract or the service, and no schedule's.
             if isinstance(exc, Cancelled) or not self._worked:
                 raise
-            return self._judged(
-                unbegun(self._site, schedule, self._pace(), str(exc)), _NO_LANE, ""
-            )
+            return self._judged(unbegun(self._site, schedule, self._pace(), str(exc)), _NO_LANE, "")
 
     def _pace(self) -> Pace:
         """Return the pace that is kept where no clean run was needed."""
@@ -156,9 +154,13 @@ class Workshop:
         verdicts = {promise: judge(history, promise) for promise in self._contract.promised}
         return Judged(history=history, verdicts=verdicts, lane=lane, log=log)
 
-    def _save(self, judged: Judged) -> None:
-        if self._site.histories is not None:
-            append(judged.history, self._site.histories / f"{judged.lane}.jsonl")
+    def _save(self, history: History, lane: str) -> str:
+        """Keep a history, and return where; empty where none is kept."""
+        if self._site.histories is None:
+            return ""
+        kept = self._site.histories / f"{lane}.jsonl"
+        append(history, kept)
+        return str(kept)
 
     def forget_clean_runs(self) -> None:
         """Have the clean runs made again: what accuses a service shall not rest on a single pair of them."""
@@ -207,7 +209,7 @@ class Workshop:
         order, or does not outlive the process, differs then, and proves nothing.
         """
         settles, pace = self._contract.observe.settles, self._pace()
-        first, history = run_clean(lane, f"clean-{next(self._cases)}", schedule, pace, "clean-1")
+        first, history = self._clean(lane, schedule, pace, "clean-1")
         if settles is None:
             calm = max(_LEAST_SETTLES, _CALM_TIMES * latency(history), 2 * stillness(history))
             pace = msgspec.structs.replace(pace, settles=calm)
@@ -215,12 +217,24 @@ class Workshop:
         restart = (*(Action(stop=name) for name in names), *(Action(start=name) for name in names))
         reverse = (*restart, *publish(SENTINEL), *schedule.actions[::-1])
         other = msgspec.structs.replace(schedule, actions=reverse)
-        second, _ = run_clean(lane, f"clean-{next(self._cases)}", other, pace, "clean-2")
+        second, _ = self._clean(lane, other, pace, "clean-2")
         self._expected[_sent(schedule)] = Expectation(
             first, second, pace, effects.restless(first, second, self._contract.observe.ignore)
         )
         self._worked = True
         return history
+
+    def _clean(
+        self, lane: Lane, schedule: Schedule, pace: Pace, moment: Moment
+    ) -> tuple[Observation, History]:
+        """Make a clean run; one that failed is kept, for whoever has to find out why."""
+        history = run_clean(lane, f"clean-{next(self._cases)}", schedule, pace)
+        try:
+            return changed(lane, history, moment), history
+        except UsageError as exc:
+            if kept := self._save(history, lane.name):
+                raise type(exc)(f"{exc}\nWhat passed until then is in {kept}") from exc
+            raise
 
     def _calm_canary(self) -> float:
         """Return the seconds that the canary takes on the calm machine, measured once."""

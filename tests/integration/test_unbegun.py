@@ -7,6 +7,7 @@ import pytest
 
 from atleastonce.campaign import Plan
 from atleastonce.errors import ServiceError
+from atleastonce.history import load
 
 SCRIPT = Path(__file__).parent / "subjects" / "till.py"
 CONTRACT = """
@@ -45,7 +46,8 @@ def starting(subject, tmp_path):
             python=sys.executable, script=SCRIPT, starts=tmp_path / "starts", times=times
         )
         path.write_text(filled)
-        return subject(path).verify(Plan(explore=("duplicates",), messages=3, lanes=1))
+        plan = Plan(explore=("duplicates",), messages=3, lanes=1)
+        return subject(path).verify(plan, histories=tmp_path / "histories")
 
     return verified
 
@@ -59,7 +61,9 @@ def test_what_was_judged_before_is_told(starting):
     assert findings.carried_out == tally.kept + tally.unknown < findings.planned
 
 
-def test_without_a_clean_run_it_is_an_error(starting):
-    """Then nothing has ever worked: the contract or the service is wrong."""
-    with pytest.raises(ServiceError, match="ended"):
+def test_without_a_clean_run_it_is_an_error(starting, tmp_path):
+    """Then nothing has ever worked: the contract or the service is wrong. What was seen is kept all the same."""
+    kept = tmp_path / "histories" / "lane-1.jsonl"
+    with pytest.raises(ServiceError, match=f"(?s)it ended with exit code.*{kept}"):
         starting(CLEAN - 1)
+    assert "start" in {event.event for event in load(kept).events}
