@@ -228,7 +228,7 @@ class Schedule(
         poisons = {*self.poisons}
         return tuple(name for name in self.published if name not in poisons)
 
-    @property
+    @cached_property
     def replays(self) -> str:
         """How the log is read once more; empty where it is not."""
         return next((action.target for action in self.actions if action.verb == "replay"), "")
