@@ -1,5 +1,6 @@
 """What the services' databases have in common: how they are opened, and what a consumer remembers."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
@@ -19,6 +20,8 @@ _BEGIN = sa.text(
     " ON CONFLICT (message_id) DO UPDATE SET begun = attempts.begun + 1 RETURNING begun"
 )
 
+# Built once: to build a statement takes longer than to carry it out.
+_insert = functools.cache(sa.insert)
 
 # How many values a statement may have, in every database.
 MOST_VALUES = 10_000
@@ -99,7 +102,7 @@ class Inbox(Database):
         a savepoint around it would, with Python's sqlite3, commit the row on its own.
         """
         try:
-            tx.execute(sa.insert(cls.HANDLED), row)
+            tx.execute(_insert(cls.HANDLED), row)
         except IntegrityError as error:
             raise Duplicate(str(row)) from error
 

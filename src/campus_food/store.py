@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -41,6 +41,11 @@ _PUBLISHED = (
     .where(OUTBOX.c.message_id.in_(sa.bindparam("message_ids", expanding=True)))
     .values(published=True)
 )
+
+_RESERVATIONS = sa.select(RESERVATIONS).order_by(RESERVATIONS.c.number)
+_RESERVATIONS_BY = {
+    name: _RESERVATIONS.where(RESERVATIONS.c[name] == sa.bindparam("id")) for name in ("order_id", "user_id")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +134,15 @@ class Store(Inbox):
 
     def reservation(self, order_id: str) -> Reservation | None:
         """Tell what became of an order; None where it was never handled."""
-        wanted = sa.select(RESERVATIONS).where(RESERVATIONS.c.order_id == order_id)
-        return next(iter(self._reservations(wanted)), None)
+        return next(iter(self._reservations("order_id", order_id)), None)
 
     def reservations_of(self, user_id: str) -> list[Reservation]:
         """Tell what became of a user's orders, in the order in which they were decided."""
-        return self._reservations(sa.select(RESERVATIONS).where(RESERVATIONS.c.user_id == user_id))
+        return self._reservations("user_id", user_id)
 
-    def _reservations(self, wanted: sa.Select[Any]) -> list[Reservation]:
+    def _reservations(self, of: str, whose: str) -> list[Reservation]:
         with self._engine.connect() as tx:
-            rows = tx.execute(wanted.order_by(RESERVATIONS.c.number)).all()
+            rows = tx.execute(_RESERVATIONS_BY[of], {"id": whose}).all()
         return [Reservation(r.order_id, r.user_id, json.loads(r.items), r.status, r.reason) for r in rows]
 
     def _claim(self, tx: sa.Connection, order: OrderPlaced) -> None:
