@@ -1,10 +1,11 @@
 """Nothing that `verify` starts outlives it: after Ctrl-C, SIGTERM and SIGKILL, at any moment."""
 
+import re
 import signal
 from pathlib import Path
 
 import pytest
-from running import await_nothing_left, end, left_of, read_until, running
+from running import await_nothing_left, called, end, left_of, read_until, running
 
 ROOT = Path(__file__).parents[2]
 MOMENTS = ("asked for", "is ready", "clean runs", "schedules:")
@@ -31,10 +32,14 @@ def test_ctrl_c_says_so_and_exits_with_130(tmp_path):
     """A user who interrupts sees one sentence, no traceback."""
     call = ("verify", str(ROOT / "atleastonce.toml"), "--provider", "native", "--report", str(tmp_path))
     with running(*call, cwd=tmp_path) as process:
-        read_until(process, "clean runs")
+        read_until(process, "schedules: ")
         process.send_signal(signal.SIGINT)
         assert process.stdout is not None
         output = process.stdout.read()
         assert process.wait(10) == 130
     assert "interrupted" in output
     assert "Traceback" not in output
+    found = re.search(r"what was carried out is kept: atleastonce (judge \S+)", output)
+    assert found, output
+    again = called(*found[1].split(), cwd=tmp_path)
+    assert "kept" in again.stdout, again

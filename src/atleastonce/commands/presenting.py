@@ -1,6 +1,7 @@
 """How the commands show what was found: console, live progress, report folder, last line."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from atleastonce.brokers import Broker
-from atleastonce.errors import UsageError
+from atleastonce.errors import Cancelled, UsageError
 from atleastonce.faults import RULES
 from atleastonce.findings import Findings
 from atleastonce.report import folder, terminal
@@ -33,6 +34,16 @@ class Presenter:
     def say(self, line: str) -> None:
         """Print a line about what goes on."""
         self.console.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Say what can be done with the histories of a run that is interrupted."""
+        try:
+            yield
+        except (KeyboardInterrupt, Cancelled):
+            if self.histories.is_dir():
+                self.say(f"what was carried out is kept: atleastonce judge {self.folder}")
+            raise
 
     def present(self, found: Sequence[Findings], brokers: Sequence[Broker], end: str) -> None:
         """Write the report, then show verdicts, counterexamples and the last line, which closes with `end`."""

@@ -38,6 +38,7 @@ def run(
     plan = replace(plan, explore=explored(explore), budget=None if budget is None else duration(budget))
     shown = presenter(report)
     with (
+        shown.interruptible(),
         session(contract.contract.brokers, source, shown.say) as running,
         running.site(contract, shown.histories) as site,
     ):
