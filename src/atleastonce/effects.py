@@ -182,6 +182,8 @@ def touched(clean: Observation) -> set[str | None]:
 
 
 def _compare_changes(clean: Changes, run: Changes) -> Iterator[Difference]:
+    if clean == run:  # as most are, and quickly told
+        return
     for where in sorted(where for where in {*clean, *run} if clean.get(where) != run.get(where)):
         expected, found = clean.get(where), run.get(where)
         yield Difference(
@@ -240,6 +242,8 @@ def _words(change: dict[str, Any] | None, other: dict[str, Any] | None) -> str:
 
 def _compare_outputs(clean: Observation, run: Observation, ignore: tuple[str, ...]) -> Iterator[Difference]:
     expected, found = outputs(clean.outputs, ignore), outputs(run.outputs, ignore)
+    if expected == found:
+        return
     where = {*expected, *found}
     for message, queue in sorted((each for each in where if expected.get(each) != found.get(each)), key=str):
         wanted, got = (Counter(each.get((message, queue), {})) for each in (expected, found))

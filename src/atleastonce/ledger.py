@@ -6,11 +6,15 @@ of a chain hands on to the next.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
 
 import msgspec
 
 from atleastonce.history import Event
+
+_Place = tuple[str, int, int, int]
+"""Service, link, channel and tag: what a delivery, a publication or a request is known by until it is answered."""
 
 
 class Ledger:
@@ -29,12 +33,12 @@ class Ledger:
         self._settled: Counter[str] = Counter()
         self._waiting: dict[str, None] = {}  # of which more is owed than was settled; in the order of that
         self._twice_owed: set[str] = set()
-        self._in_hand: dict[tuple[str, int, int, int], str | None] = {}
+        self._in_hand: dict[_Place, str | None] = {}
         self._adrift: set[str] = set()
         self._committing: dict[str, tuple[str, int]] = {}
         self._unanswerable: set[str] = set()
-        self._unconfirmed: dict[tuple[str, int, int, int], Event] = {}
-        self._unanswered: dict[tuple[str, int, int, int], Event] = {}
+        self._unconfirmed: dict[_Place, Event] = {}
+        self._unanswered: dict[_Place, Event] = {}
         self.delivered: Counter[str] = Counter()
         self.most_delivered = 0
         self._from: Counter[tuple[str, str]] = Counter()
@@ -43,7 +47,8 @@ class Ledger:
     def feed(self, events: Iterable[Event]) -> None:
         """Take the next events."""
         for event in events:
-            self._take(self._named(event) if self._between else event)
+            if (take := self._TAKES.get(event.event)) is not None:
+                take(self, self._named(event) if self._between else event)
 
     def unsettled(self) -> tuple[str, ...]:
         """Return the confirmed copies that nothing has settled for good, and what is in hand on a live link.
@@ -87,48 +92,18 @@ class Ledger:
             return event
         return msgspec.structs.replace(event, copy=f"{event.queue}:{event.message}")
 
-    def _take(self, event: Event) -> None:  # noqa: C901, PLR0912 - one line for each kind of event
-        place = (event.service, event.link, event.channel, event.tag)
-        match event.event:
-            case "published" if event.ok and event.copy:
-                self._change(event.copy, owed=1)
-                self._settle(event)
-            case "asked" if event.copy:
-                self._count(event.copy, event)
-            case "deliver" | "fetch":
-                self._delivered(event, place)
-            case "request" if event.ok and event.message:
-                self._unanswered[place] = event
-            case "response" if event.of == "request":
-                self._unanswered.pop(place, None)
-            case "ack" | "nack" | "reject" | "response":
-                self._in_hand.pop(place, None)
-                self._settle(event)
-                if event.copy and event.event != "response" and not event.settles:
-                    self._adrift.add(event.copy)
-            case "seen":
-                self._settle(event)
-            case "publish" | "produce" if event.side == "subject":
-                self._owe(event, 1)
-                if event.tag:
-                    self._unconfirmed[place] = event
-            case "commit" if event.copy:
-                self._committing[event.copy] = (event.service, event.link)
-            case "arrived" | "committed" | "passed-over":
-                self._arrived(event)
-            case "return":
-                self._owe(event, -1)
-            case "confirm":
-                self._unconfirmed.pop(place, None)
-                self._owe(event, 0 if event.ok else -1)
-            case "kill" | "stop" | "exit":
-                self._ended.add(event.service)
-            case "start":
-                self._ended.discard(event.service)
-            case "closed":
-                self._given_back(event)
+    # -- what one event changes, see `_TAKES`
 
-    def _delivered(self, event: Event, place: tuple[str, int, int, int]) -> None:
+    def _published(self, event: Event) -> None:
+        if event.ok and event.copy:
+            self._change(event.copy, owed=1)
+            self._settle(event)
+
+    def _asked(self, event: Event) -> None:
+        if event.copy:
+            self._count(event.copy, event)
+
+    def _delivered(self, event: Event) -> None:
         if event.copy:
             self._count(event.copy, event)
             self._adrift.discard(event.copy)
@@ -136,20 +111,64 @@ class Ledger:
             self._unanswerable.discard(event.copy)
             # Settled already: the broker did not learn of it before the link died, so it is owed again.
             # (The confirm of our own publication may be recorded after the delivery: one is owed anyway.)
-            if self._settled[event.copy] >= max(self._owed[event.copy], 1):
+            if self._settled.get(event.copy, 0) >= max(self._owed.get(event.copy, 0), 1):
                 self._change(event.copy, settled=-1)
         if event.settles:
             self._settle(event)
         elif event.event == "deliver":
-            self._in_hand[place] = event.copy
+            self._in_hand[_place(event)] = event.copy
+
+    def _requested(self, event: Event) -> None:
+        if event.ok and event.message:
+            self._unanswered[_place(event)] = event
+
+    def _answered(self, event: Event) -> None:
+        if event.of == "request":
+            self._unanswered.pop(_place(event), None)
+        else:
+            self._in_hand.pop(_place(event), None)
+            self._settle(event)
+
+    def _disposed(self, event: Event) -> None:
+        self._in_hand.pop(_place(event), None)
+        self._settle(event)
+        if event.copy and not event.settles:
+            self._adrift.add(event.copy)
+
+    def _sent(self, event: Event) -> None:
+        if event.side == "subject":
+            self._owe(event, 1)
+            if event.tag:
+                self._unconfirmed[_place(event)] = event
+
+    def _committed(self, event: Event) -> None:
+        if event.copy:
+            self._committing[event.copy] = (event.service, event.link)
+
+    def _returned(self, event: Event) -> None:
+        self._owe(event, -1)
+
+    def _confirmed(self, event: Event) -> None:
+        self._unconfirmed.pop(_place(event), None)
+        self._owe(event, 0 if event.ok else -1)
+
+    def _down(self, event: Event) -> None:
+        self._ended.add(event.service)
+
+    def _up(self, event: Event) -> None:
+        self._ended.discard(event.service)
+
+    # -- counts
 
     def _count(self, copy: str, event: Event) -> None:
         # What one service of a chain hands on is a copy of another name, and the same message.
         message, queue = event.message or copy.partition("#")[0], event.queue
-        self._from[message, queue] += 1
-        self._most_from_one[message] = max(self._most_from_one[message], self._from[message, queue])
-        self.delivered[copy] += 1
-        self.most_delivered = max(self.most_delivered, self.delivered[copy])
+        place = (message, queue)
+        self._from[place] = from_one = self._from.get(place, 0) + 1
+        if from_one > self._most_from_one.get(message, 0):
+            self._most_from_one[message] = from_one
+        self.delivered[copy] = delivered = self.delivered.get(copy, 0) + 1
+        self.most_delivered = max(self.most_delivered, delivered)
 
     def _owe(self, event: Event, more: int) -> None:
         """Take a publication of the subject into account, or out again where it never arrived.
@@ -161,13 +180,13 @@ class Ledger:
 
     def _change(self, copy: str, *, owed: int = 0, settled: int = 0) -> None:
         """Count, and keep what is asked at every event of a case from having to look at all copies again."""
-        self._owed[copy] += owed
-        self._settled[copy] += settled
-        if self._settled[copy] < self._owed[copy]:
+        self._owed[copy] = due = self._owed.get(copy, 0) + owed
+        self._settled[copy] = done = self._settled.get(copy, 0) + settled
+        if done < due:
             self._waiting[copy] = None
         else:
             self._waiting.pop(copy, None)
-        if self._owed[copy] > 1:
+        if due > 1:
             self._twice_owed.add(copy)
         else:
             self._twice_owed.discard(copy)
@@ -183,7 +202,7 @@ class Ledger:
             self._adrift.discard(event.copy)
 
     def _given_back(self, event: Event) -> None:
-        def over(place: tuple[str, int, int, int]) -> bool:
+        def over(place: _Place) -> bool:
             same_link = place[:2] == (event.service, event.link)
             return same_link and event.channel in (0, place[2])
 
@@ -198,3 +217,34 @@ class Ledger:
             # that broke, nobody knows whether it did: what arrived is owed again once it is delivered.
             if event.service not in self._ended:
                 self._owe(lost, -1)
+
+    _TAKES: ClassVar[Mapping[str, Callable[[Any, Event], None]]] = {
+        "published": _published,
+        "asked": _asked,
+        "deliver": _delivered,
+        "fetch": _delivered,
+        "request": _requested,
+        "response": _answered,
+        "ack": _disposed,
+        "nack": _disposed,
+        "reject": _disposed,
+        "seen": _settle,
+        "publish": _sent,
+        "produce": _sent,
+        "commit": _committed,
+        "arrived": _arrived,
+        "committed": _arrived,
+        "passed-over": _arrived,
+        "return": _returned,
+        "confirm": _confirmed,
+        "kill": _down,
+        "stop": _down,
+        "exit": _down,
+        "start": _up,
+        "closed": _given_back,
+    }
+    """What each kind of event changes; the others change nothing."""
+
+
+def _place(event: Event) -> _Place:
+    return (event.service, event.link, event.channel, event.tag)
