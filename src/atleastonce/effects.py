@@ -52,8 +52,10 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any], ignore: Iterabl
     ignored = tuple(ignore)
     found: Changes = {}
     for address in sorted({*before, *after}):
-        old, new = (without(each.get(address, _MISSING), ignored) for each in (before, after))
-        found |= {f"{address} {path}": change for path, change in _changed(old, new, "$")}
+        old = without(before.get(address, _MISSING), ignored)
+        new = without(after.get(address, _MISSING), ignored)
+        for path, change in _changed(old, new, "$"):
+            found[f"{address} {path}"] = change
     return found
 
 
@@ -132,13 +134,14 @@ def outputs(
     seen: set[tuple[str, str, str]] = set()
     grouped: defaultdict[tuple[str | None, str], dict[str, int]] = defaultdict(dict)
     for output in found:
+        queue, name = output.queue, output.id
         body = canonical(without(output.body, ignored))
-        if output.id is not None:
-            mark = (output.queue, output.id, body)
+        if name is not None:
+            mark = (queue, name, body)
             if mark in seen:
                 continue
             seen.add(mark)
-        counts = grouped[output.message, output.queue]
+        counts = grouped[output.message, queue]
         counts[body] = counts.get(body, 0) + 1
     return grouped
 
