@@ -1,5 +1,6 @@
 """Our own dealings with a real RabbitMQ: reading what came out."""
 
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,3 +71,23 @@ def test_outputs_that_come_meanwhile_are_taken_too(namespace, channel):
             taken += namespace.outputs()
     taken += namespace.outputs()
     assert [each.body for each in taken] == [f"{n}".encode() for n in range(200)]
+
+
+@pytest.mark.parametrize("queue", OUTCOMES)
+def test_outputs_are_read_while_more_of_them_come(namespace, channel, queue):
+    """What comes while reading begins and ends is neither lost, nor taken twice, nor out of order."""
+    sent = [f"{number}".encode() for number in range(2_000)]
+
+    def publish() -> None:
+        for body in sent:
+            channel.basic_publish("", queue, body)
+
+    publishing = threading.Thread(target=publish)
+    publishing.start()
+    taken: list[bytes | None] = []
+    while publishing.is_alive():
+        taken += [each.body for each in namespace.outputs()]
+    publishing.join()
+    taken += [each.body for each in namespace.outputs()]
+    assert taken == sent
+    channel.connection.close()

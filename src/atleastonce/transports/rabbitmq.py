@@ -21,6 +21,8 @@ from atleastonce.transports.no_log import NoLog
 _TRANSLATED = (pika.exceptions.AMQPError, urllib3.exceptions.HTTPError, OSError)
 _MANY = 4
 """How many messages are taken together, rather than one by one."""
+_MOST_TOGETHER = 10_000
+"""How many of them at the most: AMQP counts prefetched messages in 16 bits."""
 _TOGETHER_WITHIN, _TOGETHER_PULSE = 1.0, 0.05
 """How long these are awaited, in seconds: where another consumer was faster, there are fewer."""
 _NOT_FOUND = 404
@@ -167,16 +169,22 @@ class RabbitmqNamespace(NoLog):
                     yield from self._take_together(queue, method.message_count)
 
     def _take_together(self, queue: str, count: int) -> list[Letter]:
-        """Take so many messages as a consumer: to get them one by one costs a round trip each."""
-        channel, found = self._channel(), list[Letter]()
-        tag = channel.basic_consume(
-            queue, lambda _, *delivery: found.append(_letter(queue, *delivery)), auto_ack=True
-        )
+        """Take so many messages as a consumer: to get them one by one costs a round trip each.
+
+        They are acknowledged once the consumer is gone. Were they settled as they are sent, pika would drop what the
+        broker sends before it has heard of the end (pika.channel, `_on_deliver`); and no more are sent than we want.
+        """
+        channel, found = self._channel(), list[tuple[Any, Any, bytes]]()
+        wanted = min(count, _MOST_TOGETHER)
+        channel.basic_qos(prefetch_count=wanted)
+        tag = channel.basic_consume(queue, lambda _, *delivery: found.append(delivery))
         deadline = time.monotonic() + _TOGETHER_WITHIN
-        while len(found) < count and time.monotonic() < deadline:
+        while len(found) < wanted and time.monotonic() < deadline:
             channel.connection.process_data_events(time_limit=_TOGETHER_PULSE)
-        # What was on its way meanwhile is settled, too, and nobody else will see it.
-        return [*found, *(_letter(queue, *delivery) for delivery in channel.basic_cancel(tag))]
+        channel.basic_cancel(tag)
+        if found:
+            channel.basic_ack(found[-1][0].delivery_tag, multiple=True)
+        return [_letter(queue, *delivery) for delivery in found]
 
     def _count(self, queue: str) -> int | None:
         """Return how many messages are ready in a queue, or None where there is no such queue."""
