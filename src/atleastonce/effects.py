@@ -26,7 +26,8 @@ _MISSING = object()
 _NAME = re.compile(r"<(?P<message>[^.<>]+)\.\w+>")
 _DIGITS = 13
 _SHOWN = 3
-RESTLESS = "two clean runs differ"
+_DIFFER, _MOVING = "two clean runs differ", "a clean run never stood still"
+RESTLESS = (_DIFFER, _MOVING)
 """How the reason begins why what was seen proves nothing."""
 
 
@@ -166,13 +167,14 @@ def unstable(first: Observation, second: Observation, ignore: Iterable[str]) -> 
 
 
 def restless(first: Observation, second: Observation, ignore: Iterable[str]) -> str:
-    """Say where two clean runs differ, and what to do; empty where they do not."""
-    paths = unstable(first, second, ignore)
+    """Say where two clean runs differ, or never stood still, and what to do; empty where they did not."""
+    moving = tuple(dict.fromkeys((*first.moving, *second.moving)))
+    paths = moving or unstable(first, second, ignore)
     if not paths:
         return ""
     more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
     shown = ", ".join(paths[:_SHOWN]) + more
-    return f"{RESTLESS}, so these prove nothing: {shown}; see observe.ignore"
+    return f"{_MOVING if moving else _DIFFER}, so these prove nothing: {shown}; see observe.ignore"
 
 
 def touched(clean: Observation) -> set[str | None]:

@@ -110,7 +110,8 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
 
     `values` maps an observed address (with ids replaced by names) to what it answered. The clean observations
     hold what *changed* in a clean run, so that a saved history carries its own expectation; `before` and
-    `faulty` are plain snapshots. `unreadable` says why a snapshot is missing.
+    `faulty` are plain snapshots. `moving` names what in a clean run never stood still, by address and path.
+    `unreadable` says why a snapshot is missing.
     """
 
     observed: Moment
@@ -118,6 +119,7 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     values: dict[str, Any] = {}
     outputs: tuple[Output, ...] = ()
     dead_letters: tuple[Output, ...] = ()
+    moving: tuple[str, ...] = ()
     unreadable: str = ""
 
 

@@ -192,11 +192,12 @@ class _Case:
     def _when_still(self) -> Observation:
         """Observe until nothing has changed for `settles`: in a clean run, late effects are awaited too.
 
-        What never stands still (a clock) is given up on after a while: the other clean run will differ there, and
-        nothing is to be learned from how long it was watched.
+        What never stands still (a clock, an age) is given up on after a while, and told: it proves nothing, even where
+        the other clean run, watched as long, has moved as far.
         Where outputs are declared and none has come, the first is awaited longer.
         """
         seen = self._standing.look()
+        moving: dict[str, float] = {}
         began = since = time.monotonic()
         moved = self._lane.record.clock()
         patience = max(_STIRS, 5 * self._pace.settles)
@@ -206,25 +207,28 @@ class _Case:
             self._actor.go_on()
             self._standing.wait(_STILL_PULSE)
             later = self._standing.look()
-            if self._moved(seen, later):
+            if paths := self._moved(seen, later):
                 since = time.monotonic()
                 moved = self._lane.record.clock()
+                moving |= dict.fromkeys(paths, since)
             seen = later
-        if time.monotonic() - since >= self._pace.settles:
+        settled = time.monotonic() - self._pace.settles
+        if since <= settled:
             self._lane.record.add(Event(event="still", t=moved))
-        return seen
+            return seen
+        late = tuple(path for path, at in moving.items() if at > settled)
+        return msgspec.structs.replace(seen, moving=late)
 
     def _nothing_out(self, seen: Observation) -> bool:
         """Tell whether outputs are declared and none was seen."""
         output = self._lane.contract.output
         return bool(output.queues or output.topics) and not seen.outputs
 
-    def _moved(self, one: Observation, other: Observation) -> bool:
-        """Tell whether two snapshots differ in what counts."""
-        ignore = self._lane.contract.observe.ignore
-        return bool(effects.changes(one.values, other.values, ignore)) or (
-            (one.outputs, one.dead_letters) != (other.outputs, other.dead_letters)
-        )
+    def _moved(self, one: Observation, other: Observation) -> tuple[str, ...]:
+        """Return where two snapshots differ in what counts."""
+        same = (one.outputs, one.dead_letters) == (other.outputs, other.dead_letters)
+        paths = effects.changes(one.values, other.values, self._lane.contract.observe.ignore)
+        return (*paths, *(() if same else ("what comes out",)))
 
     def _short(self, seen: Observation) -> bool:
         """Tell whether something that a clean run shows, or a poison's dead letter, is not there (yet)."""

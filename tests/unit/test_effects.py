@@ -141,6 +141,14 @@ def test_unstable_names_where_two_clean_runs_differ() -> None:
     assert effects.restless(first, first, ()) == ""
 
 
+def test_what_never_stood_still_proves_nothing() -> None:
+    """Not even where two clean runs, watched for as long, have moved as far."""
+    first = Observation(observed="clean-1", values={"/a $.age": {"by": 10}}, moving=("/a $.age",))
+    found = effects.restless(first, first, ())
+    assert found == "a clean run never stood still, so these prove nothing: /a $.age; see observe.ignore"
+    assert found.startswith(effects.RESTLESS)
+
+
 def test_touched_names_the_messages_whose_effect_is_seen() -> None:
     """By an address, a value or an output; None stands for what names no message."""
     values = {"/r/<m1.id> $": {"by": 1}, "/all $": {"added": ['"<m2.id>"'], "removed": []}}
