@@ -8,7 +8,7 @@ from atleastonce.effects import RESTLESS
 from atleastonce.exploration.shrinking import shrink
 from atleastonce.findings import Counterexample, Findings, Judged
 from atleastonce.schedule import Schedule
-from atleastonce.verdict import NOT_AGAIN
+from atleastonce.verdict import NOT_AGAIN, NOT_ALWAYS
 from atleastonce.watching import Watcher
 from atleastonce.workshop import Workshop
 
@@ -23,7 +23,7 @@ class Prover:
     """Confirms and shrinks the failures of one campaign, and adds what it has proven to the findings.
 
     An absence that is not seen again becomes unknown; a surplus that was seen stands (rule 11), unless what it was
-    compared with proves to depend on chance.
+    compared with proves to depend on chance. What shows in totals alone must be seen each time.
     """
 
     def __init__(
@@ -63,14 +63,18 @@ class Prover:
         self._watcher.stage(f"confirm {promise}", self._confirm)
         self._workshop.forget_clean_runs()
         again: list[Judged] = []
+        seen_again: list[Judged] = []
+        least = _TWICE if first.verdicts[promise].totals else 1
         enough = time.monotonic() + _ENOUGH
         for _ in range(self._confirm):
             again.append(self._workshop.carry_out(schedule, proof=True))
             self._watcher.judged(again[-1])
-            if again[-1].broke(promise) and time.monotonic() > enough:
+            seen_again = [each for each in again if each.broke(promise)]
+            if len(seen_again) >= least and time.monotonic() > enough:
                 break
-        seen_again = [each for each in again if each.broke(promise)]
-        if not seen_again and (not first.verdicts[promise].surplus or _by_luck(promise, again)):
+        found = first.verdicts[promise]
+        stands = found.surplus and not _by_luck(promise, again)
+        if len(seen_again) < len(again) if found.totals else not (seen_again or stands):
             self._doubtful[promise].append((first, _why_not(promise, first, again)))
             return
         self._watcher.stage(f"shrink {promise}")
@@ -114,15 +118,18 @@ def _by_luck(promise: str, again: Iterable[Judged]) -> bool:
     return any(each.verdicts[promise].reason.startswith(RESTLESS) for each in again)
 
 
-def _why_not(promise: str, first: Judged, again: Iterable[Judged]) -> str:
+def _why_not(promise: str, first: Judged, again: Sequence[Judged]) -> str:
     """Say why a failure that was carried out again proves nothing; for a crash, how it is found without luck."""
     verdicts = [each.verdicts[promise] for each in again]
+    what = "".join(f": {each}" for each in first.verdicts[promise].evidence[:1])
+    if seen := sum(each.broke(promise) for each in again):
+        return f"{NOT_ALWAYS.format(seen=seen, tried=len(again))}{what}"
     unjudged = [each.reason for each in verdicts if each.outcome == "unknown"]
     if unjudged:
         return unjudged[0]
     crash = any(trap.do == "kill" and not trap.is_write for trap in first.history.header.schedule.traps)
     hint = "; --explore writes finds for sure what a crash finds by luck" if crash else ""
-    return f"{NOT_AGAIN}{hint}"
+    return f"{NOT_AGAIN}{what}{hint}"
 
 
 def _entangled(promise: str, failure: Judged) -> tuple[int, int]:

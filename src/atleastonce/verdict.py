@@ -25,8 +25,12 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     blamed: tuple[str, ...] = ()
     surplus: bool = False
     """Whether it rests on something that was seen, rather than on something that was not."""
+    totals: bool = False
+    """Whether it rests on nothing that names a message: such values may follow the clock, or what came before."""
 
 
+NOT_ALWAYS = "seen again {seen} of {tried} times only, in what names no message"
+"""Why a failure that rests on totals, and was not seen each time, is unknown."""
 NOT_AGAIN = "seen once, but not when the schedule was carried out again"
 """Why a failure that was not seen again is unknown."""
 

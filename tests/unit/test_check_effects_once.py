@@ -33,6 +33,7 @@ def test_second_effect_on_the_state_is_broken() -> None:
         reason="m1 had another effect than one delivery has; delivered more than once: m1",
         evidence=("/stock $: -2, expected -1 (clean run)",),
         blamed=("m1",),
+        totals=True,
         surplus=False,  # a total names no message: it must be seen again
     )
 

@@ -13,10 +13,12 @@ from atleastonce.watching import Silent
 LOST = "nothing-lost"
 
 
-def judged(outcome: str, reason: str = "none", *, surplus: bool = False) -> Judged:
+def judged(outcome: str, reason: str = "none", *, surplus: bool = False, totals: bool = False) -> Judged:
     """Return a schedule of one message with a verdict."""
     schedule = Schedule(messages={"m1": Message(id="m1")}, actions=publish("m1"))
-    verdict = Verdict(promise=LOST, outcome=outcome, reason=reason, blamed=("m1",), surplus=surplus)
+    verdict = Verdict(
+        promise=LOST, outcome=outcome, reason=reason, blamed=("m1",), surplus=surplus, totals=totals
+    )
     return Judged(History(header=Header(schedule=schedule)), {LOST: verdict})
 
 
@@ -64,6 +66,25 @@ def test_an_absence_that_is_not_seen_again_is_none():
     prover.prove(LOST, [judged("broken")])
     assert findings.counterexamples == []
     assert prover.withdrawn(LOST)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "outcomes", "stands"),
+    [
+        (1, ("broken", "broken", "broken"), True),
+        (1, ("broken", "kept", "broken"), False),
+        (35, ("broken", "broken"), True),
+        (35, ("broken", "kept", "kept"), False),
+    ],
+)
+def test_what_shows_in_totals_alone_is_seen_each_time(monkeypatch, seconds, outcomes, stands):
+    """A total may follow the clock, or what came before: once in a while is not enough."""
+    workshop, findings = Slow(seconds, *outcomes), Findings("shop", "rabbitmq")
+    monkeypatch.setattr(proving.time, "monotonic", lambda: workshop.now)
+    prover = Prover(workshop, Silent(), findings, confirm=3, shrink_budget=0)
+    prover.prove(LOST, [judged("broken", totals=True)])
+    assert bool(findings.counterexamples) is stands
+    assert bool(prover.withdrawn(LOST)) is not stands
 
 
 @pytest.mark.parametrize(

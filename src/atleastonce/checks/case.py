@@ -104,8 +104,14 @@ class Case:
     def lacking(self, promise: str, short: Collection[Difference], reason: str) -> Verdict:
         """Accuse of what is missing; raise Unjudgeable where nobody witnesses that it could have been there."""
         self.witnessed(f"missing: {'; '.join(evidence(short))}")
+        guilty = blamed(short)
         return Verdict(
-            promise=promise, outcome="broken", reason=reason, evidence=evidence(short), blamed=blamed(short)
+            promise=promise,
+            outcome="broken",
+            reason=reason,
+            evidence=evidence(short),
+            blamed=guilty,
+            totals=not guilty,
         )
 
     # -- what was planned, what passed

@@ -48,6 +48,7 @@ def _judged(case: Case) -> Verdict:
         evidence=evidence(more),
         blamed=guilty,
         # A total that names no message may hold what came late from an earlier case: it must be seen again.
+        totals=not blamed(more),
         surplus=any(difference.kind == "surplus" and difference.message for difference in more),
     )
 
