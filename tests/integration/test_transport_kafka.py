@@ -80,7 +80,7 @@ def test_depth_is_what_the_group_has_not_committed(namespace: KafkaNamespace, ka
 
 
 def test_depth_leaves_out_what_a_service_keeps_its_state_in(namespace: KafkaNamespace, kafka: Broker) -> None:
-    """A topic that the contract does not name counts once the group has committed something of it."""
+    """A topic that is not the input counts once the group has committed something of it."""
     own = f"{namespace.name}-changelog"
     admin = AdminClient({"bootstrap.servers": kafka.url})
     admin.create_topics([NewTopic(own, 1, 1)])[own].result(10)

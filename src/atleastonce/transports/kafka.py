@@ -132,9 +132,9 @@ class KafkaNamespace:
         """Count the offsets between what the groups have committed and the ends of their topics.
 
         Markers of transactions count too (1 each). A subscription without a group, or whose group nobody ever
-        joined, counts nothing; a group that committed nothing yet has everything before it. In a topic that the
-        contract does not name, it has nothing: what a service keeps its state in (a changelog of Kafka Streams)
-        is read again by each life of it, over the links of its group, and never committed.
+        joined, counts nothing; a group that committed nothing yet has everything of the input before it. Of another
+        topic it has nothing: what a service keeps its state in (a changelog, of Kafka Streams for instance) is read
+        again by each life of it, over the links of its group, and never committed.
         """
         return sum(self._lag(s.group, self._real(s.queue)) for s in set(subscriptions) if s.group)
 
@@ -226,7 +226,8 @@ class KafkaNamespace:
             places = self._partitions(topic)
             ends = self._ends(places, IsolationLevel.READ_UNCOMMITTED)
             committed = self._committed(group, places)
-            if not committed and (topic not in self.topics.values() or not self._exists(group)):
+            is_input = topic == self._real(self._contract.input.topic)
+            if not committed and not (is_input and self._exists(group)):
                 return 0
             # Where nothing is committed, a group owes what is still there.
             begin = self._begins([place for place, end in ends.items() if end and place not in committed])
