@@ -74,7 +74,10 @@ PROMISES: dict[str, Promise] = {
     "recovers": Promise("after a cut, a broker restart or a crash the next message takes effect", Within),
     "keeps-order": Promise("per key, effects follow the order of publication"),
     "replays-identically": Promise("read again from offset zero, the report is byte-identical"),
-    "accepts-honestly": Promise("a 2xx answer means that the message is on the broker"),
+    "accepts-honestly": Promise(
+        "a 2xx answer means that the message is on the broker; "
+        "after any other, or none, it may be asked again, to one effect"
+    ),
     "backs-off": Promise("attempts on a failing dependency follow the schedule, then stop", BacksOff),
     HEALTH: Promise("the health endpoint is unhealthy exactly while the service cannot consume", Within),
 }
