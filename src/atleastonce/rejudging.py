@@ -80,12 +80,14 @@ class Rejudged:
 
     def _is_refuted(self, promise: str) -> bool:
         """Tell whether something missing was not missing when that was to be proven, and nothing else stands."""
-        broken = {key: said for key, said in self.explored.items() if _breaches(said, promise)}
-        again = {key: len(_breaches(self.proof.get(key, ()), promise)) for key in broken}
-        stands = any(again.values()) or any(
-            breach.surplus for said in broken.values() for breach in _breaches(said, promise)
-        )
-        return not stands and any(key in self.proof for key in broken)
+        broken = {key: found for key, said in self.explored.items() if (found := _breaches(said, promise))}
+        tried = {key: self.proof[key] for key in broken if key in self.proof}
+        again = {key: len(_breaches(said, promise)) for key, said in tried.items()}
+        # What shows in totals alone must be seen each time.
+        stands = any(
+            seen == len(tried[key]) if broken[key][0].totals else seen for key, seen in again.items()
+        ) or any(breach.surplus for found in broken.values() for breach in found)
+        return bool(tried) and not stands
 
 
 def rejudged(placed: Iterable[tuple[str, History]]) -> list[Rejudged]:

@@ -112,7 +112,10 @@ def test_a_mutant_is_broken_by_its_promise(subject, mutant, replays, shorter, on
     traps = [msgspec.structs.replace(trap, service=name) for trap in schedule.traps]
     on_right = msgspec.structs.replace(schedule, actions=tuple(actions), traps=tuple(traps))
     (judged,) = subject(right).replay(on_right)
-    assert judged.verdicts[wrong.promise].outcome == "kept", judged.verdicts[wrong.promise]
+    verdict = judged.verdicts[wrong.promise]
+    # What is right may leave a promise without an occasion: where it commits in time, nothing is delivered twice.
+    assert verdict.outcome == "kept" if verdict.occasion else not judged.unknown, judged.verdicts
+    assert any(each.outcome == "kept" for each in judged.verdicts.values()), judged.verdicts
 
 
 @pytest.mark.parametrize("name", GREEN)

@@ -63,6 +63,19 @@ def test_histories_count_as_in_the_run(histories, effects_once, nothing_lost) ->
     assert counted(*histories) == {"effects-once": effects_once, "nothing-lost": nothing_lost}
 
 
+@pytest.mark.parametrize(("again", "outcome"), [((0, 0), "broken"), ((0, 1), "unknown"), ((1, 1), "unknown")])
+def test_what_shows_in_totals_alone_must_be_seen_each_time(again, outcome) -> None:
+    """As while it is proven."""
+
+    def total(value: int, *, proof: bool = False) -> History:
+        clean, found = (seen({"/count": each}, outputs="m1:a") for each in (1, value))
+        one = history(TWICE, clean, found, before={"/count": 0}, promised=PROMISED)
+        return msgspec.structs.replace(one, header=msgspec.structs.replace(one.header, proof=proof))
+
+    tallies = counted(total(0), *(total(value, proof=True) for value in again))
+    assert tallies["nothing-lost"].outcome == outcome
+
+
 def test_services_are_told_apart() -> None:
     """By contract, broker, settings and name: each has findings of its own, in the order in which they come."""
     several = [
