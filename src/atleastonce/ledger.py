@@ -39,6 +39,7 @@ class Ledger:
         self._unanswerable: set[str] = set()
         self._unconfirmed: dict[_Place, Event] = {}
         self._unanswered: dict[_Place, Event] = {}
+        self.settlements = 0
         self.delivered: Counter[str] = Counter()
         self.most_delivered = 0
         self._from: Counter[tuple[str, str]] = Counter()
@@ -181,6 +182,7 @@ class Ledger:
     def _change(self, copy: str, *, owed: int = 0, settled: int = 0) -> None:
         """Count, and keep what is asked at every event of a case from having to look at all copies again."""
         self._owed[copy] = due = self._owed.get(copy, 0) + owed
+        self.settlements += max(settled, 0)
         self._settled[copy] = done = self._settled.get(copy, 0) + settled
         if done < due:
             self._waiting[copy] = None

@@ -17,7 +17,7 @@ _ATTEMPTS = 20
 _INNOCENT = 100
 """How often any other copy may be delivered before the case is given up."""
 _EXITS = 5
-"""How often services may end by themselves in a case without poison."""
+"""How often services may end by themselves, and settle nothing in between, in a case without poison."""
 
 _IDLE = 0.5
 """Seconds without an event before the broker is asked what a group has committed."""
@@ -53,6 +53,7 @@ class Standing:
         self._passed_on: list[Event] = []
         self._depths: Counter[str] = Counter()
         self._exits = 0
+        self._settled_before = 0
         self._places: dict[str, tuple[int, int]] = {}
         self._asked = 0.0
         promised = lane.contract.promised.get("poison-set-aside")
@@ -222,10 +223,17 @@ class Standing:
                 self.lane.note("depth", queue=subscription.queue, size=depth)
 
     def note_exit(self, name: str) -> None:
-        """Count a service that ended by itself; raise Looped where it does so again and again."""
-        self._exits += 1
+        """Count a service that ended by itself; raise Looped where it does so again and again, and gets nowhere.
+
+        Some workers end after so many messages, and begin anew: that is no loop.
+        """
+        self.read()
+        self._exits += self.ledger.settlements == self._settled_before
+        self._settled_before = self.ledger.settlements
         if self._exits > self._exit_limit:
-            raise Looped(f"{name} ended by itself {self._exits} times", service=name)
+            raise Looped(
+                f"{name} ended by itself {self._exits} times, and settled nothing in between", service=name
+            )
 
     def check_loops(self) -> None:
         """Raise Looped where a copy is delivered over and over; our own requests are no deliveries."""
