@@ -18,12 +18,13 @@ from atleastonce.history import Observation, Output
 
 Kind = Literal["surplus", "deficit", "differs"]
 Changes = dict[str, dict[str, Any]]
-"""Per observed path, what changed: ``{"by": -4}`` for a number, ``{"to": …}`` for another value,
+"""Per observed path, what changed: ``{"by": -4}`` for a number, or a text like ``"9.50"``, ``{"to": …}`` for another,
 ``{"gone": …}``, and ``{"added": […], "removed": […]}`` for a list whose length changed. A number or list
 that was not there before counts from nothing: so the first case on fresh state compares with later ones."""
 
 _MISSING = object()
 _NAME = re.compile(r"<(?P<message>[^.<>]+)\.\w+>")
+_DECIMAL = re.compile(r"-?\d{1,15}\.\d{1,9}")
 _DIGITS = 13
 _SHOWN = 3
 _DIFFER, _MOVING = "two clean runs differ", "a clean run never stood still"
@@ -72,8 +73,8 @@ def _changed(before: Any, after: Any, path: str) -> Iterator[tuple[str, dict[str
             yield from _changed(old, new, f"{path}[{index}]")
     elif isinstance(after, list) and (isinstance(before, list) or before is _MISSING):
         yield path, _list_change(before if isinstance(before, list) else [], after)
-    elif _is_number(after) and (_is_number(before) or before is _MISSING):
-        yield path, {"by": _difference(0 if before is _MISSING else before, after)}
+    elif (by := _by(before, after)) is not None:
+        yield path, {"by": by}
     elif after is _MISSING:
         yield path, {"gone": before}
     else:
@@ -83,6 +84,20 @@ def _changed(before: Any, after: Any, path: str) -> Iterator[tuple[str, dict[str
 def _list_change(before: list[Any], after: list[Any]) -> dict[str, Any]:
     old, new = Counter(map(canonical, before)), Counter(map(canonical, after))
     return {"added": sorted((new - old).elements()), "removed": sorted((old - new).elements())}
+
+
+def _by(before: Any, after: Any) -> float | None:
+    """Return by how much a number changed; None where they are not two of a kind. Money is often a decimal text."""
+    if isinstance(after, str):
+        old = "0" if before is _MISSING else before
+        if not (
+            isinstance(old, str) and _DECIMAL.fullmatch(after) and (old == "0" or _DECIMAL.fullmatch(old))
+        ):
+            return None
+        return _difference(float(old), float(after)) or None  # 1.5 and 1.50 are two texts
+    if not _is_number(after) or not (_is_number(before) or before is _MISSING):
+        return None
+    return _difference(0 if before is _MISSING else before, after)
 
 
 def _difference(before: float, after: float) -> float:
