@@ -100,6 +100,7 @@ class Campaign:
             restarted: list[Judged] = []
             for schedule in schedules:
                 if schedule.restarts_broker and not self._found([*judged, *restarted]):
+                    self._watcher.stage("restart of the broker", 1)
                     workshop.close_lanes()  # the broker is theirs, too
                     restarted += self._run_all([schedule], workshop)
             self._prove_all(restarted)
