@@ -92,7 +92,7 @@ class _Case:
     def carried_out(self) -> History:
         lane = self._lane
         lane.begin(self._case, self._schedule)
-        observations = [lane.observe("before")]
+        observations = [self._seen_before()]
         self._before = observations[0].values
         try:
             lane.arm(self._schedule.traps)
@@ -113,6 +113,19 @@ class _Case:
         events = lane.record.events()
         lane.spoiled = lane.spoiled or any(_spoils(event) for event in events)
         return self._history(events, observations)
+
+    def _seen_before(self) -> Observation:
+        """Observe; a service that is up may have nothing but 5xx to say for as long as it may take to get ready."""
+        seen: list[Observation] = []
+
+        def readable() -> bool:
+            self._actor.go_on()
+            seen[:] = [self._lane.observe("before")]
+            return not seen[0].unreadable
+
+        within = max(float(part.service.ready_within) for part in self._lane.parts)
+        self._lane.record.await_(readable, within, pulse=0.1)
+        return seen[0]
 
     def _last_look(self) -> list[Observation]:
         """Observe what a case that was given up has left, where that can be seen."""
