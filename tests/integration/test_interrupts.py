@@ -32,7 +32,7 @@ def test_ctrl_c_says_so_and_exits_with_130(tmp_path):
     """A user who interrupts sees one sentence, no traceback."""
     call = ("verify", str(ROOT / "atleastonce.toml"), "--provider", "native", "--report", str(tmp_path))
     with running(*call, cwd=tmp_path) as process:
-        read_until(process, "schedules: ")
+        read_until(process, " kept ")
         process.send_signal(signal.SIGINT)
         assert process.stdout is not None
         output = process.stdout.read()

@@ -9,7 +9,8 @@ letter is no effect. Linear in the events.
 
 from typing import NamedTuple
 
-from atleastonce.checks.case import Case, Unjudgeable, is_published, judged, listed, ours
+from atleastonce.checks.case import Case, Unjudgeable, judged, listed, ours
+from atleastonce.checks.signs import is_published
 from atleastonce.history import Event, History
 from atleastonce.schedule import SENTINEL
 from atleastonce.verdict import Verdict

@@ -15,16 +15,8 @@ the events.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from atleastonce.checks.case import (
-    Case,
-    Unjudgeable,
-    interruption,
-    is_delivered,
-    judged,
-    late_canary,
-    ours,
-    unwitnessed,
-)
+from atleastonce.checks.case import Case, Unjudgeable, judged, ours
+from atleastonce.checks.signs import interruption, is_delivered, late_canary, unwitnessed
 from atleastonce.history import History
 from atleastonce.promises import BacksOff
 from atleastonce.verdict import Verdict

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from atleastonce.checks.case import Case, Unjudgeable, interruption, is_delivered, is_published, judged, ours
+from atleastonce.checks.case import Case, Unjudgeable, judged, ours
+from atleastonce.checks.signs import interruption, is_delivered, is_published
 from atleastonce.history import History
 from atleastonce.verdict import Verdict
 

@@ -10,14 +10,8 @@ what lies in the dead-letter queue is judged. Linear in the events.
 from collections import Counter
 from collections.abc import Callable
 
-from atleastonce.checks.case import (
-    Case,
-    Unjudgeable,
-    interruption,
-    judged,
-    listed,
-    ours,
-)
+from atleastonce.checks.case import Case, Unjudgeable, judged, listed, ours
+from atleastonce.checks.signs import interruption
 from atleastonce.history import Event, History, Output
 from atleastonce.schedule import HANDED_OVER, SENTINEL
 from atleastonce.verdict import Verdict

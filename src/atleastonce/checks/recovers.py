@@ -6,15 +6,8 @@ quiet; it is accused only where the canary kept its time. Schedules with poison,
 taken away are judged by the promises that name these. Linear in the events.
 """
 
-from atleastonce.checks.case import (
-    Case,
-    Unjudgeable,
-    is_delivered,
-    is_published,
-    judged,
-    listed,
-    ours,
-)
+from atleastonce.checks.case import Case, Unjudgeable, judged, listed, ours
+from atleastonce.checks.signs import is_delivered, is_published
 from atleastonce.history import Event, History
 from atleastonce.schedule import SENTINEL
 from atleastonce.verdict import Verdict

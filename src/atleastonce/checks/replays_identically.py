@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from itertools import islice, zip_longest
 from typing import Any, NamedTuple
 
-from atleastonce.checks.case import Case, Unjudgeable, is_published, judged, late_canary
+from atleastonce.checks.case import Case, Unjudgeable, judged
+from atleastonce.checks.signs import is_published, late_canary
 from atleastonce.history import Event, History
 from atleastonce.schedule import VARIATIONS
 from atleastonce.verdict import Verdict

@@ -6,7 +6,8 @@ then let the canary fly: where it was late too, or did not fly, a change that is
 case became quiet afterwards does not matter. Linear in the events.
 """
 
-from atleastonce.checks.case import NOT_QUIET, Case, Unjudgeable, is_healthy, judged, unwitnessed
+from atleastonce.checks.case import NOT_QUIET, Case, Unjudgeable, judged
+from atleastonce.checks.signs import is_healthy, unwitnessed
 from atleastonce.history import Event, History
 from atleastonce.verdict import Verdict
 

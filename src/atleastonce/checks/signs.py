@@ -1,0 +1,58 @@
+"""What single events are signs of: a delivery, health, an interruption, a machine that was too slow."""
+
+from collections.abc import Collection, Iterable
+
+from atleastonce.history import Event, History
+
+
+def is_published(event: Event) -> bool:
+    """Tell whether an event is a publication of ours that was confirmed or accepted."""
+    return event.event == "published" and event.ok
+
+
+def is_delivered(event: Event) -> bool:
+    """Tell whether an event hands a message to a service."""
+    return event.event in ("deliver", "fetch")
+
+
+def is_healthy(event: Event) -> bool:
+    """Tell whether a status, of an answer or of the health endpoint, is one of success."""
+    return 200 <= event.size < 300  # noqa: PLR2004 - the range that HTTP gives to success
+
+
+_INTERRUPTIONS = ("kill", "exit", "stop", "cut", "isolated", "broker-restarted", "join")
+
+
+def interruption(history: History) -> Event | None:
+    """Return the first event by which messages in hand may have been given back, or None.
+
+    A link, or a channel of it, that closes counts where something had been delivered on it.
+    """
+    consuming: set[tuple[str, int, int]] = set()
+    suspects = history.named(*_INTERRUPTIONS, "closed")
+    for event in history.events if suspects else ():
+        if is_delivered(event):
+            consuming |= {(event.service, event.link, channel) for channel in (0, event.channel)}
+        elif event.event in _INTERRUPTIONS or (
+            event.event == "closed" and (event.service, event.link, event.channel) in consuming
+        ):
+            return event
+    return None
+
+
+def unwitnessed(events: Collection[Event]) -> str | None:
+    """Say why what is missing may not be accused: the canary was late, or did not fly at all (rule 7).
+
+    The last one counts: after a late one the effect is awaited again.
+    """
+    if not any(event.event == "canary" for event in events):
+        return "no canary kept the time beside the service"
+    return late_canary(events)
+
+
+def late_canary(events: Iterable[Event]) -> str | None:
+    """Say how the last canary among these events was late; None where it was not, or none flew."""
+    last = None
+    for event in events:
+        last = event if event.event == "canary" else last
+    return None if last is None or last.ok else f"the machine was too slow for the canary too ({last.note})"
