@@ -33,8 +33,6 @@ _AGAIN = 5
 """How many schedules that could not be judged are carried out once more; where it is all of them, time is lost."""
 _STUCK = 3
 """How many schedules of one kind may leave the service stuck before the rest of that kind is left out."""
-
-
 _UNBEGUN = 3
 """How many schedules may not even be begun before the rest is left out: no service starts any more, or no broker."""
 

@@ -150,14 +150,13 @@ def outputs(
     seen: set[tuple[str, str, str]] = set()
     grouped: defaultdict[tuple[str | None, str], dict[str, int]] = defaultdict(dict)
     for output in found:
-        queue, name = output.queue, output.id
         body = canonical(without(output.body, ignored))
-        if name is not None:
-            mark = (queue, name, body)
+        if output.id is not None:
+            mark = (output.queue, output.id, body)
             if mark in seen:
                 continue
             seen.add(mark)
-        counts = grouped[output.message, queue]
+        counts = grouped[output.message, output.queue]
         counts[body] = counts.get(body, 0) + 1
     return grouped
 

@@ -64,7 +64,8 @@ class Prover:
         self._workshop.forget_clean_runs()
         again: list[Judged] = []
         seen_again: list[Judged] = []
-        least = _TWICE if first.verdicts[promise].totals else 1
+        found = first.verdicts[promise]
+        least = _TWICE if found.totals else 1
         enough = time.monotonic() + _ENOUGH
         for _ in range(self._confirm):
             again.append(self._workshop.carry_out(schedule, proof=True))
@@ -72,9 +73,8 @@ class Prover:
             seen_again = [each for each in again if each.broke(promise)]
             if len(seen_again) >= least and time.monotonic() > enough:
                 break
-        found = first.verdicts[promise]
-        stands = found.surplus and not _by_luck(promise, again)
-        if len(seen_again) < len(again) if found.totals else not (seen_again or stands):
+        by_luck = not seen_again and _by_luck(promise, again)
+        if by_luck or not found.stands(len(seen_again), len(again)):
             self._doubtful[promise].append((first, _why_not(promise, first, again)))
             return
         self._watcher.stage(f"shrink {promise}")

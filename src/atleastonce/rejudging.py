@@ -82,10 +82,8 @@ class Rejudged:
         """Tell whether something missing was not missing when that was to be proven, and nothing else stands."""
         broken = {key: found for key, said in self.explored.items() if (found := _breaches(said, promise))}
         tried = {key: self.proof[key] for key in broken if key in self.proof}
-        again = {key: len(_breaches(said, promise)) for key, said in tried.items()}
-        # What shows in totals alone must be seen each time.
         stands = any(
-            seen == len(tried[key]) if broken[key][0].totals else seen for key, seen in again.items()
+            broken[key][0].stands(len(_breaches(said, promise)), len(said)) for key, said in tried.items()
         ) or any(breach.surplus for found in broken.values() for breach in found)
         return bool(tried) and not stands
 

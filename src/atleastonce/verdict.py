@@ -28,6 +28,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     totals: bool = False
     """Whether it rests on nothing that names a message: such values may follow the clock, or what came before."""
 
+    def stands(self, seen: int, tried: int) -> bool:
+        """Tell whether this failure stands (rule 11), `seen` again of the times that it was `tried` again."""
+        return seen == tried if self.totals else bool(seen) or self.surplus
+
 
 NOT_ALWAYS = "seen again {seen} of {tried} times only, in what names no message"
 """Why a failure that rests on totals, and was not seen each time, is unknown."""

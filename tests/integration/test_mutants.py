@@ -24,6 +24,8 @@ SHORTENED = ("no-dedupe", "ack-first")
 REPORTS = tuple(name for name, mutant in MUTANTS.items() if mutant.promise == "replays-identically")
 LONG = ("ttl-eats-backlog", "lifo-drain", *REPORTS)
 """Of these dozens of messages wait, or a long log is read twice, which takes longer to shrink than a run is given."""
+AVOIDED = ("no-commit-on-revoke", "reads-uncommitted")
+"""What is right is delivered nothing twice where these are: their promise has no occasion there."""
 ON_KAFKA = ("auto-commit-early", "kafka-no-dedupe", "poison-blocks-partition")
 """The same on Kafka, where outages take longer: what loses, doubles, and does not get over poison."""
 
@@ -112,10 +114,11 @@ def test_a_mutant_is_broken_by_its_promise(subject, mutant, replays, shorter, on
     traps = [msgspec.structs.replace(trap, service=name) for trap in schedule.traps]
     on_right = msgspec.structs.replace(schedule, actions=tuple(actions), traps=tuple(traps))
     (judged,) = subject(right).replay(on_right)
-    verdict = judged.verdicts[wrong.promise]
-    # What is right may leave a promise without an occasion: where it commits in time, nothing is delivered twice.
-    assert verdict.outcome == "kept" if verdict.occasion else not judged.unknown, judged.verdicts
-    assert any(each.outcome == "kept" for each in judged.verdicts.values()), judged.verdicts
+    if mutant in AVOIDED:
+        assert judged.unknown == 0, judged.verdicts
+        assert any(each.outcome == "kept" for each in judged.verdicts.values()), judged.verdicts
+    else:
+        assert judged.verdicts[wrong.promise].outcome == "kept", judged.verdicts[wrong.promise]
 
 
 @pytest.mark.parametrize("name", GREEN)

@@ -39,7 +39,8 @@ def _judged(case: Case) -> Verdict:
         # The clean runs go without poison: nobody knows what a service may count, or note, of it.
         raise Unjudgeable(f"{', '.join(case.poisons)} may be what is more: {'; '.join(evidence(more))}")
     case.stands(more)
-    guilty = blamed(more) or tuple(seen)
+    named = blamed(more)
+    guilty = named or tuple(seen)
     return Verdict(
         promise=PROMISE,
         outcome="broken",
@@ -47,8 +48,8 @@ def _judged(case: Case) -> Verdict:
         f"delivered more than once: {', '.join(repeated)}{_keys(case, guilty)}",
         evidence=evidence(more),
         blamed=guilty,
+        totals=not named,
         # A total that names no message may hold what came late from an earlier case: it must be seen again.
-        totals=not blamed(more),
         surplus=any(difference.kind == "surplus" and difference.message for difference in more),
     )
 
