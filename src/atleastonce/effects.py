@@ -121,8 +121,17 @@ def _ignored(path: str, ignore: tuple[str, ...]) -> bool:
 
     A run asks of the same few paths again and again.
     """
-    steps = (re.sub(r"\[\d+\]", "[*]", each) for each in ignore)
-    return any(path == each or path.startswith((f"{each}.", f"{each}[")) for each in steps)
+    return any(path == each or path.startswith((f"{each}.", f"{each}[")) for each in _steps(ignore))
+
+
+@functools.lru_cache(maxsize=4096)
+def _holds_ignored(path: str, ignore: tuple[str, ...]) -> bool:
+    """Tell whether a path below this one is ignored; most of a value has none, and need not be copied."""
+    return any(each.startswith((f"{path}.", f"{path}[")) for each in _steps(ignore))
+
+
+def _steps(ignore: tuple[str, ...]) -> list[str]:
+    return [re.sub(r"\[\d+\]", "[*]", each) for each in ignore]
 
 
 def without(value: Any, ignore: tuple[str, ...], path: str = "$") -> Any:
@@ -131,6 +140,8 @@ def without(value: Any, ignore: tuple[str, ...], path: str = "$") -> Any:
         return value
     if _ignored(path, ignore):
         return None
+    if not _holds_ignored(path, ignore):
+        return value
     if isinstance(value, dict):
         kept = {key: f"{path}.{key}" for key in value}
         return {k: without(value[k], ignore, p) for k, p in kept.items() if not _ignored(p, ignore)}
