@@ -404,6 +404,31 @@ def test_a_schedule_without_publications_is_never_tried() -> None:
     assert asked == []
 
 
+@pytest.mark.parametrize(
+    ("event", "first"), [("ack", "kill before deliver(m2)"), ("commit", "kill before fetch(m2)")]
+)
+def test_a_fault_that_struck_a_neighbour_is_aimed_at_the_blamed_message(event: str, first: str) -> None:
+    """How far a message had got when its neighbour was struck is luck; where it is struck itself is none."""
+    kill = Trap(when="after", event=event, message="m1", service="s", do="kill")
+    given = Schedule(
+        messages={"m1": Message(), "m2": Message()},
+        actions=(*publish("m1", "m2"), Action(start="s")),
+        traps=(kill,),
+    )
+    asked: list[str] = []
+
+    def sure(schedule: Schedule) -> bool:
+        asked.append(schedule.describe())
+        return "before" in schedule.describe()
+
+    assert shrink(given, ["m2"], sure).describe() == f"publish m2; start s; {first}"
+    assert asked[0] == f"publish m2; start s; {first}"
+    assert shrink(given, ["m2"], lambda _: False) == given  # nothing surer was found: it stays as it was
+    asked.clear()
+    shrink(given, ["m1"], sure)
+    assert not any("(m2)" in each for each in asked)  # it is at the blamed one already
+
+
 def asked_of(schedule: Schedule, breaks: Callable[[Schedule], bool]) -> tuple[str, list[str]]:
     """Shrink a schedule with nobody to blame; return what is left, and what was carried out for it."""
     asked: list[str] = []

@@ -1,10 +1,10 @@
 """Shrinks a schedule that breaks a promise to one from which no step can be left out."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
-from atleastonce.schedule import SENTINEL, Action, Schedule, Trap, is_of
+from atleastonce.schedule import BROKER, SENTINEL, Action, Schedule, Trap, When, is_of
 
 _ENDED_BY = {
     "stop": "start",
@@ -17,14 +17,18 @@ _ENDED_BY = {
 _ENDS_SERVICE = frozenset({"kill", "stop"})
 """Faults after which a service has to be started again."""
 
+_ON_KAFKA = frozenset({"fetch", "produce", "commit", "end-txn", "response"})
+"""What a trap waits for on Kafka alone."""
+
 Step = Action | Trap
 
 
 def shrink(schedule: Schedule, blamed: Iterable[str], breaks: Callable[[Schedule], bool]) -> Schedule:
     """Return the shortest schedule found that still breaks; `breaks` carries one out, and is asked rarely.
 
-    First everything that has nothing to do with the blamed messages is left out at once, which is nearly
-    always the answer; where none is blamed, all but one. Then what belongs together is left out together, half of it,
+    Where the fault struck a neighbour of the blamed message, it is aimed at that one, alone. Then everything that has
+    nothing to do with the blamed messages is left out at once, which is nearly always the answer; where none is
+    blamed, all but one. Then what belongs together is left out together, half of it,
     a quarter, and so on, so that dozens of messages take few tries; then every single step is tried, until none can go.
     What cannot be judged is not asked about; nothing is twice.
     """
@@ -38,6 +42,8 @@ def shrink(schedule: Schedule, blamed: Iterable[str], breaks: Callable[[Schedule
             asked[said] = breaks(shorter)
         return asked[said]
 
+    blamed = (*blamed,)
+    schedule = next(filter(still, _aimed(schedule, blamed)), schedule)
     wanted = {*blamed, *schedule.trapped} or {*schedule.published[:1]}
     focused = _only(schedule, wanted)
     if focused.published and still(focused):
@@ -59,6 +65,26 @@ def without_one_step(schedule: Schedule) -> Iterator[Schedule]:
         shorter = _trimmed(schedule, (*actions[:index], *actions[index + 1 :]), traps)
         if shorter.published and shorter.replays == schedule.replays and _can_be_judged(shorter):
             yield shorter
+
+
+def _aimed(schedule: Schedule, blamed: Sequence[str]) -> Iterator[Schedule]:
+    """Yield the schedules in which the one fault strikes the one blamed message, in place of a neighbour of it.
+
+    How far a message had got when a neighbour of it was struck is a matter of luck. It is struck before it is handed
+    over, or where the neighbour was.
+    """
+    if len(blamed) != 1 or len(schedule.traps) != 1 or blamed[0] in schedule.trapped:
+        return
+    (trap,) = schedule.traps
+    if trap.is_write or not trap.message or trap.link != BROKER:
+        return
+    handed_over = "fetch" if trap.event in _ON_KAFKA else "deliver"
+    points: dict[tuple[When, str], None] = dict.fromkeys(
+        (("before", handed_over), ("before", trap.event), ("after", trap.event))
+    )
+    for when, event in points:
+        aimed = msgspec.structs.replace(trap, when=when, event=event, message=blamed[0], nth=1)
+        yield _only(msgspec.structs.replace(schedule, traps=(aimed,)), {*blamed})
 
 
 def _by_parts(schedule: Schedule, breaks: Callable[[Schedule], bool]) -> Schedule:
