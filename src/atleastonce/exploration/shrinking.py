@@ -17,6 +17,8 @@ _ENDED_BY = {
 _ENDS_SERVICE = frozenset({"kill", "stop"})
 """Faults after which a service has to be started again."""
 
+_SURE = 3
+"""How often a fault aimed elsewhere breaks before it takes the place of the one that was confirmed."""
 _ON_KAFKA = frozenset({"fetch", "produce", "commit", "end-txn", "response"})
 """What a trap waits for on Kafka alone."""
 
@@ -43,7 +45,10 @@ def shrink(schedule: Schedule, blamed: Iterable[str], breaks: Callable[[Schedule
         return asked[said]
 
     blamed = (*blamed,)
-    schedule = next(filter(still, _aimed(schedule, blamed)), schedule)
+    for aimed in _aimed(schedule, blamed):
+        if still(aimed) and all(breaks(aimed) for _ in range(_SURE - 1)):
+            schedule = aimed
+            break
     wanted = {*blamed, *schedule.trapped} or {*schedule.published[:1]}
     focused = _only(schedule, wanted)
     if focused.published and still(focused):
