@@ -3,6 +3,7 @@
 import itertools
 import queue
 import threading
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -50,6 +51,7 @@ class Workshop:
         self._lane_numbers = itertools.count(1)
         self._cases = itertools.count(1)
         self._expected: dict[_Sent, Expectation] = {}
+        self._making: defaultdict[_Sent, threading.Lock] = defaultdict(threading.Lock)
         self._canary = 0.0
         self._worked = False
 
@@ -197,6 +199,8 @@ class Workshop:
     def _expectation(self, lane: Lane, schedule: Schedule) -> Expectation:
         sent = _sent(schedule)
         with self._lock:
+            making = self._making[sent]
+        with making:  # whoever needs these very messages waits; the other lanes go on
             if sent not in self._expected:
                 names = (name for name, _ in sent)
                 self._expect(lane, msgspec.structs.replace(schedule, actions=publish(*names), traps=()))
