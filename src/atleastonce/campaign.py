@@ -80,6 +80,8 @@ class Campaign:
         with Workshop(self._site) as workshop:
             plan = self._plan
             self._prover = Prover(workshop, self._watcher, findings, plan.confirm, plan.shrink_budget)
+            self._watcher.stage("start of the service")
+            workshop.open_ahead()
             self._watcher.stage("clean runs")
             calm = self._calm(workshop)
             findings.versions = calm.header.versions

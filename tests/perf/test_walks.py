@@ -55,7 +55,7 @@ def test_crash_points(benchmark, subject, figures, compared, walked):
 
 
 def test_first_verdict(benchmark, subject, figures, compared, tmp_path):
-    """From the moment at which the service is being started, with everything promised and explored."""
+    """From the moment at which the service is ready, with everything promised and explored."""
     contract = reference.contract(tmp_path, "rabbitmq", "ack-first", "campus_food.mutants.ack_first")
     clock = Clock()
     plan = Plan(until="nothing-lost", confirm=1, shrink_budget=0)

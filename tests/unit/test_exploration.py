@@ -201,6 +201,15 @@ def test_outages_are_those_that_a_promise_is_about(promise: str, outages_tried: 
     assert told(found) == outages_tried
 
 
+def test_outages_take_all_messages_of_the_calm_run() -> None:
+    """With fewer of them they would need clean runs of their own."""
+    found = told(outages(calm("published m1#1; published m2#1; published m3#1"), contract("recovers")))
+    assert found[1:3] == [
+        "publish m1; cut shop; publish m2; publish m3",
+        "publish m1; restart broker; publish m2; publish m3",
+    ]
+
+
 def test_backlog_is_that_of_every_service_that_consumes() -> None:
     """Who is asked over HTTP is never down: nobody could be told that it accepted anything."""
     chain = {"services": "shop mail"}

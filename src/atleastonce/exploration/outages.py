@@ -61,11 +61,16 @@ def backlog(calm: History, service: str) -> Schedule:
 
 
 def _disturbed(calm: History, *actions: Action) -> Schedule:
-    """Return the schedule with these actions, a message published before, between and behind them."""
-    messages = crowd(calm.header.schedule, len(actions) + 1)
+    """Return the schedule with these actions, a message published before, between and behind them.
+
+    At least those of the calm run: so it needs no clean runs of its own.
+    """
+    given = calm.header.schedule
+    messages = crowd(given, max(len(actions) + 1, len(given.messages)))
     first, *others = publish(*messages)
-    steps = (step for pair in zip(actions, others, strict=True) for step in pair)
-    return msgspec.structs.replace(calm.header.schedule, messages=messages, actions=(first, *steps))
+    steps = [step for pair in zip(actions, others, strict=False) for step in pair]
+    behind = others[len(actions) :]
+    return msgspec.structs.replace(given, messages=messages, actions=(first, *steps, *behind))
 
 
 def expiries(calm: History) -> Iterator[float]:
