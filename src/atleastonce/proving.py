@@ -95,10 +95,9 @@ class Prover:
         if schedule.replays and (closely := self._workshop.carry_out_closely(schedule)).broke(promise):
             start = closely
         deadline = time.monotonic() + self._shrink_budget
-        shortest = start
+        broke = {schedule.describe(): start}
 
         def breaks(shorter: Schedule) -> bool:
-            nonlocal shortest
             # In what order a short log is read as it comes is chance: it shall break the promise again, too.
             for _ in range(_TWICE if shorter.replays else 1):
                 if time.monotonic() > deadline:
@@ -106,11 +105,10 @@ class Prover:
                 one = self._workshop.carry_out(shorter, proof=True)
                 if not one.broke(promise):
                     return False
-            shortest = one
+            broke[shorter.describe()] = one
             return True
 
-        shrink(schedule, start.verdicts[promise].blamed, breaks)
-        return shortest
+        return broke[shrink(schedule, start.verdicts[promise].blamed, breaks).describe()]
 
 
 def _by_luck(promise: str, again: Iterable[Judged]) -> bool:

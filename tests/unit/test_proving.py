@@ -1,12 +1,14 @@
 """What was broken is carried out again: as often as was asked for, unless that takes too long."""
 
+import itertools
+
 import pytest
 
 from atleastonce import proving
 from atleastonce.findings import Findings, Judged
 from atleastonce.history import Header, History
 from atleastonce.proving import Prover
-from atleastonce.schedule import Message, Schedule, publish
+from atleastonce.schedule import Action, Message, Schedule, Trap, publish
 from atleastonce.verdict import Verdict
 from atleastonce.watching import Silent
 
@@ -85,6 +87,43 @@ def test_what_shows_in_totals_alone_is_seen_each_time(monkeypatch, seconds, outc
     prover.prove(LOST, [judged("broken", totals=True)])
     assert bool(findings.counterexamples) is stands
     assert bool(prover.withdrawn(LOST)) is not stands
+
+
+class Lucky:
+    """A workshop in which a kill beside m2 always loses it, and one of m2 itself every other time."""
+
+    def __init__(self) -> None:
+        self._times = itertools.count()
+
+    def forget_clean_runs(self) -> None:
+        """There are none."""
+
+    def carry_out(self, schedule: Schedule, *, proof: bool) -> Judged:
+        """Break the promise, or not."""
+        assert proof
+        beside = schedule.trapped == {"m1"} and "m2" in schedule.published
+        lucky = schedule.trapped == {"m2"} and next(self._times) % 2 == 0
+        return self.judged(schedule, "broken" if beside or lucky else "kept")
+
+    def judged(self, schedule: Schedule, outcome: str) -> Judged:
+        """Return a verdict that blames m2."""
+        verdict = Verdict(promise=LOST, outcome=outcome, reason="none", blamed=("m2",))
+        return Judged(History(header=Header(schedule=schedule)), {LOST: verdict})
+
+
+def test_what_broke_by_luck_is_no_counterexample() -> None:
+    """A fault aimed elsewhere broke it once, and then no more: what is shown is what broke each time."""
+    kill = Trap(when="after", event="ack", message="m1", service="shop", do="kill")
+    schedule = Schedule(
+        messages={"m1": Message(), "m2": Message()},
+        actions=(*publish("m1", "m2"), Action(start="shop")),
+        traps=(kill,),
+    )
+    workshop, findings = Lucky(), Findings("shop", "rabbitmq")
+    prover = Prover(workshop, Silent(), findings, confirm=3, shrink_budget=60)
+    prover.prove(LOST, [workshop.judged(schedule, "broken")])
+    (found,) = findings.counterexamples
+    assert found.judged.history.header.schedule == schedule
 
 
 @pytest.mark.parametrize(
