@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -56,29 +56,28 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any], ignore: Iterabl
     for address in sorted({*before, *after}):
         old = without(before.get(address, _MISSING), ignored)
         new = without(after.get(address, _MISSING), ignored)
-        for path, change in _changed(old, new, "$"):
-            found[f"{address} {path}"] = change
+        _note_changes(found, old, new, f"{address} $")
     return found
 
 
-def _changed(before: Any, after: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _note_changes(found: Changes, before: Any, after: Any, path: str) -> None:
     if before == after and isinstance(before, bool) == isinstance(after, bool):
         return
     if isinstance(after, dict) and (isinstance(before, dict) or (before is _MISSING and after)):
         old = before if isinstance(before, dict) else {}
         for key in sorted({*old, *after}):
-            yield from _changed(old.get(key, _MISSING), after.get(key, _MISSING), f"{path}.{key}")
+            _note_changes(found, old.get(key, _MISSING), after.get(key, _MISSING), f"{path}.{key}")
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
-            yield from _changed(old, new, f"{path}[{index}]")
+            _note_changes(found, old, new, f"{path}[{index}]")
     elif isinstance(after, list) and (isinstance(before, list) or before is _MISSING):
-        yield path, _list_change(before if isinstance(before, list) else [], after)
+        found[path] = _list_change(before if isinstance(before, list) else [], after)
     elif (by := _by(before, after)) is not None:
-        yield path, {"by": by}
+        found[path] = {"by": by}
     elif after is _MISSING:
-        yield path, {"gone": before}
+        found[path] = {"gone": before}
     else:
-        yield path, {"to": after}
+        found[path] = {"to": after}
 
 
 def _list_change(before: list[Any], after: list[Any]) -> dict[str, Any]:
@@ -110,9 +109,17 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+_sorted = msgspec.json.Encoder(order="sorted")
+
+
 def canonical(value: Any) -> str:
     """Return one text for equal JSON values."""
-    return msgspec.json.encode(value, order="sorted").decode()
+    return _sorted.encode(value).decode()
+
+
+def _texts(values: Iterable[Any]) -> list[str]:
+    """Return what `canonical` does, for each value: for a million of them at once, that is quicker."""
+    return _sorted.encode_lines([*values]).decode().split("\n")[:-1]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -153,23 +160,22 @@ def without(value: Any, ignore: tuple[str, ...], path: str = "$") -> Any:
 # -- outputs as a set
 
 
-def outputs(
-    found: Iterable[Output], ignore: Iterable[str] = ()
-) -> dict[tuple[str | None, str], dict[str, int]]:
-    """Return how often each output is there, by message and queue, counted once per declared id."""
-    ignored = tuple(ignore)
-    seen: set[tuple[str, str, str]] = set()
-    grouped: defaultdict[tuple[str | None, str], dict[str, int]] = defaultdict(dict)
-    for output in found:
-        body = canonical(without(output.body, ignored))
-        if output.id is not None:
-            mark = (output.queue, output.id, body)
-            if mark in seen:
-                continue
-            seen.add(mark)
-        counts = grouped[output.message, output.queue]
-        counts[body] = counts.get(body, 0) + 1
-    return grouped
+Counts = dict[tuple[str | None, str, str], int]
+"""How often an output is there: by message, queue and body."""
+
+
+def outputs(found: Iterable[Output], ignore: Iterable[str] = ()) -> Counts:
+    """Return how often each output is there, counted once per declared id."""
+    ignored, listed = tuple(ignore), [*found]
+    told = [*zip(listed, _texts(without(each.body, ignored) for each in listed), strict=True)]
+    # Of several with one id, the first says which message they belong to.
+    once = {
+        (each.queue, each.id, body): (each.message, each.queue, body)
+        for each, body in reversed(told)
+        if each.id is not None
+    }
+    others = ((each.message, each.queue, body) for each, body in told if each.id is None)
+    return dict(Counter((*once.values(), *others)))
 
 
 # -- comparison
@@ -205,9 +211,8 @@ def restless(first: Observation, second: Observation, ignore: Iterable[str]) -> 
 def touched(clean: Observation) -> set[str | None]:
     """Return the messages whose clean effect is seen; None where something is seen that names no message."""
     named: set[str | None] = {output.message for output in clean.outputs}
-    for where, change in clean.values.items():
-        found = {match["message"] for match in _NAME.finditer(where + canonical(change))}
-        named |= found or {None}
+    for where, change in zip(clean.values, _texts(clean.values.values()), strict=True):
+        named.update(_NAME.findall(where + change) or (None,))
     return named
 
 
@@ -274,9 +279,10 @@ def _compare_outputs(clean: Observation, run: Observation, ignore: tuple[str, ..
     expected, found = outputs(clean.outputs, ignore), outputs(run.outputs, ignore)
     if expected == found:
         return
-    where = {*expected, *found}
-    for message, queue in sorted((each for each in where if expected.get(each) != found.get(each)), key=str):
-        wanted, got = (Counter(each.get((message, queue), {})) for each in (expected, found))
+    differing = {key[:2] for key in {*expected, *found} if expected.get(key) != found.get(key)}
+    wanted_of, got_of = _by_place(expected, differing), _by_place(found, differing)
+    for message, queue in sorted(differing, key=str):
+        wanted, got = wanted_of[message, queue], got_of[message, queue]
         more, fewer = got.total() > wanted.total(), got.total() < wanted.total()
         yield Difference(
             kind="surplus" if more else "deficit" if fewer else "differs",
@@ -287,12 +293,25 @@ def _compare_outputs(clean: Observation, run: Observation, ignore: tuple[str, ..
         )
 
 
+def _by_place(
+    counts: Counts, places: Container[tuple[str | None, str]]
+) -> defaultdict[tuple[str | None, str], Counter[str]]:
+    """Return how often each body is there, for the messages and queues that are asked about."""
+    found: defaultdict[tuple[str | None, str], Counter[str]] = defaultdict(Counter)
+    for (message, queue, body), count in counts.items():
+        if (message, queue) in places:
+            found[message, queue][body] = count
+    return found
+
+
 def _paths(wanted: Counter[str], got: Counter[str]) -> str:
     """Return where in its body one output differs from one other: `` ($.at)``; nothing for more of them."""
     if (wanted.total(), got.total()) != (1, 1):
         return ""
     (old,), (new,) = wanted, got
-    return f" ({', '.join(path for path, _ in _changed(json.loads(old), json.loads(new), '$'))})"
+    found: Changes = {}
+    _note_changes(found, json.loads(old), json.loads(new), "$")
+    return f" ({', '.join(found)})"
 
 
 def _count(bodies: Counter[str]) -> str:

@@ -91,13 +91,12 @@ class Curve:
 
 def curves(history: History) -> tuple[Curve, ...]:
     """Return the depth of each queue in which messages waited; none where no service was ever down."""
-    moments = tuple((event.t, _MOMENTS[event.event]) for event in history.events if event.event in _MOMENTS)
-    if not any(event.event in _OUTAGES for event in history.events):
+    if not history.named(*_OUTAGES):
         return ()
+    moments = tuple((event.t, _MOMENTS[event.event]) for event in history.named(*_MOMENTS))
     points: dict[str, list[tuple[float, int]]] = {}
-    for event in history.events:
-        if event.event == "depth":
-            points.setdefault(event.queue, []).append((event.t, event.size))
+    for event in history.named("depth"):
+        points.setdefault(event.queue, []).append((event.t, event.size))
     words = history.header.schedule.describe()
     return tuple(
         Curve(words, queue, tuple(each), moments)

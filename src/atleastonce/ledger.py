@@ -42,8 +42,6 @@ class Ledger:
         self.settlements = 0
         self.delivered: Counter[str] = Counter()
         self.most_delivered = 0
-        self._from: Counter[tuple[str, str]] = Counter()
-        self._most_from_one: Counter[str] = Counter()
 
     def feed(self, events: Iterable[Event]) -> None:
         """Take the next events."""
@@ -80,13 +78,6 @@ class Ledger:
         """How many publications of the subject, on live links, still wait for their confirm."""
         return len(self._unconfirmed)
 
-    def deliveries(self, message: str) -> int:
-        """Return how often any copy of this message was handed to the subject, out of the same queue.
-
-        An exchange may put one copy into several queues of a service: that is one delivery from each.
-        """
-        return self._most_from_one[message]
-
     def _named(self, event: Event) -> Event:
         """Give what is handed on from service to service the name of a copy."""
         if event.copy or not event.message or event.queue not in self._between:
@@ -102,11 +93,11 @@ class Ledger:
 
     def _asked(self, event: Event) -> None:
         if event.copy:
-            self._count(event.copy, event)
+            self._count(event.copy)
 
     def _delivered(self, event: Event) -> None:
         if event.copy:
-            self._count(event.copy, event)
+            self._count(event.copy)
             self._adrift.discard(event.copy)
             self._committing.pop(event.copy, None)
             self._unanswerable.discard(event.copy)
@@ -161,13 +152,7 @@ class Ledger:
 
     # -- counts
 
-    def _count(self, copy: str, event: Event) -> None:
-        # What one service of a chain hands on is a copy of another name, and the same message.
-        message, queue = event.message or copy.partition("#")[0], event.queue
-        place = (message, queue)
-        self._from[place] = from_one = self._from.get(place, 0) + 1
-        if from_one > self._most_from_one.get(message, 0):
-            self._most_from_one[message] = from_one
+    def _count(self, copy: str) -> None:
         self.delivered[copy] = delivered = self.delivered.get(copy, 0) + 1
         self.most_delivered = max(self.most_delivered, delivered)
 

@@ -146,21 +146,6 @@ def test_publications_wait_for_their_confirm_on_live_links() -> None:
     assert [ledger(text).unconfirmed for text in texts] == [1, 0, 0]
 
 
-def test_deliveries_are_counted_by_message() -> None:
-    """A duplicate is a second copy of the same message, a redelivery the same copy again."""
-    found = ledger("deliver m1#1; deliver m1#2; fetch m1#2; deliver m10#1; deliver")
-    assert [found.deliveries(message) for message in ("m1", "m10", "m2")] == [3, 1, 0]
-
-
-def test_copy_in_several_queues_is_delivered_once_from_each() -> None:
-    """An exchange that puts it into two queues of a service is no duplicate; one that comes again from either is."""
-    texts = (
-        "deliver m1#1 >in; deliver m1#1 >log",
-        "deliver m1#1 >in; deliver m1#1 >log; deliver m1#1 >log again",
-    )
-    assert [ledger(text).deliveries("m1") for text in texts] == [1, 2]
-
-
 @pytest.mark.parametrize(
     ("happened", "unsettled"),
     [
@@ -178,13 +163,6 @@ def test_what_one_service_hands_on_to_the_next_is_owed(happened: str, unsettled:
     assert ledger(happened, between=("mail",)).unsettled() == unsettled
 
 
-def test_what_the_next_service_is_given_twice_is_delivered_twice() -> None:
-    """It is the same message, whatever its copy is called there; each service is given it once of its own."""
-    once = "published m1#1; deliver m1#1 >in; publish m1 >mail; confirm m1 >mail; deliver m1 >mail"
-    assert ledger(once, between=("mail",)).deliveries("m1") == 1
-    assert ledger(f"{once}; closed; deliver m1 >mail", between=("mail",)).deliveries("m1") == 2
-
-
 def test_without_a_chain_nothing_is_handed_on() -> None:
     """What leaves a single service is its output, whatever the queue is called."""
     assert ledger("publish m1 >mail; confirm m1 >mail").unsettled() == ()
@@ -195,7 +173,7 @@ def test_copy_taken_over_http_is_settled_by_its_answer() -> None:
     unanswered = "asked m1#1 =0; asked m1#1 =503"
     taken = f"{unanswered}; asked m1#1 =200; published m1#1 =200 auto"
     for text, times in ((unanswered, 2), (taken, 3)):
-        assert (ledger(text).unsettled(), ledger(text).deliveries("m1")) == ((), times)
+        assert (ledger(text).unsettled(), ledger(text).delivered["m1#1"]) == ((), times)
 
 
 PASSED_ON = "published m1#1; deliver m1#1; publish m1#1 >retry; ack m1#1"

@@ -1,6 +1,7 @@
 """What every check asks of a history: may it be judged, and what differs from the clean runs."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,7 @@ from atleastonce.checks.signs import unwitnessed
 from atleastonce.effects import Difference
 from atleastonce.history import Event, History, Moment, Observation
 from atleastonce.ledger import Ledger
-from atleastonce.schedule import SENTINEL
+from atleastonce.schedule import HANDED_OVER, SENTINEL
 from atleastonce.verdict import Verdict
 
 
@@ -149,6 +150,25 @@ class Case:
         return ledger
 
     @cached_property
+    def deliveries(self) -> Counter[str]:
+        """How often each message was handed to a service, or asked of one, out of the same queue.
+
+        An exchange may put one copy into several queues of a service: that is one delivery from each. What one service
+        of a chain hands on has another name as a copy, and is the same message.
+        """
+        between = frozenset(self.history.header.declared.get("between", ()))
+        handed = Counter(
+            (event.message or (event.copy or "").partition("#")[0], event.queue)
+            for event in self.history.named(*HANDED_OVER, "asked")
+            if event.copy or (event.message and event.queue in between)
+        )
+        most: Counter[str] = Counter()
+        for (message, _), times in handed.items():
+            if times > most.get(message, 0):
+                most[message] = times
+        return most
+
+    @cached_property
     def confirmed(self) -> frozenset[str]:
         """The messages of which the broker confirmed a copy, or a service accepted one."""
         return frozenset(e.message for e in self.history.named("published") if e.ok and e.message)
@@ -167,7 +187,7 @@ class Case:
     def repeated(self) -> tuple[str, ...]:
         """The innocent messages that were delivered at least twice, or asked for twice of a service."""
         again = {each.message for each in self.series if each.reached > 1}
-        again |= {message for message in self.innocents if self.ledger.deliveries(message) > 1}
+        again |= {message for message in self.innocents if self.deliveries[message] > 1}
         again -= self.declined
         return tuple(message for message in self.innocents if message in again)
 

@@ -41,8 +41,12 @@ def check(history: History) -> Verdict:
 
 def _judged(case: Case) -> Verdict:
     schedule = case.history.header.schedule
-    names = [action.target for action in schedule.actions]
-    if schedule.traps or schedule.poisons or schedule.verbs - {"publish"} or len({*names}) < len(names):
+    if (
+        schedule.traps
+        or schedule.poisons
+        or schedule.verbs - {"publish"}
+        or len(schedule.published) < len(schedule.actions)
+    ):
         raise Unjudgeable(
             "order is judged where each message is sent once, none is poison, and nothing is done",
             occasion=False,

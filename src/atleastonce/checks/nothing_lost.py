@@ -66,7 +66,7 @@ def _missing(case: Case) -> tuple[Difference, ...]:
 
 def _lacks(case: Case, difference: Difference) -> bool:
     if difference.kind == "differs":
-        again = case.repeated or case.ledger.deliveries(SENTINEL) > 1
+        again = case.repeated or case.deliveries[SENTINEL] > 1
         return not again and (difference.message in case.innocent or not case.poisons)
     return difference.kind == "deficit"
 
