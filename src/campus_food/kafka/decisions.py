@@ -46,6 +46,12 @@ _REMEMBER = sa.text(
 )
 
 
+# Built once: to build a statement takes longer than to carry it out.
+_STOCK = sa.select(STOCK)
+_LOCKED = _STOCK.with_for_update()
+_KEEP = sa.update(STOCK).where(STOCK.c.name == sa.bindparam("item")).values(quantity=sa.bindparam("left"))
+
+
 class Placed(Struct, frozen=True, gc=False):
     """An order, and where its record lies."""
 
@@ -101,7 +107,7 @@ class Decisions(Database):
             # A write goes first. In SQLite it takes the lock under which everything below is read.
             self._remember(tx, {placed.partition: told.get(placed.partition, 0) for placed in batch})
             # And this is the lock of other databases.
-            stock = {row.name: row.quantity for row in tx.execute(sa.select(STOCK).with_for_update())}
+            stock = {row.name: row.quantity for row in tx.execute(_LOCKED)}
             known = self.known(tx, {placed.order.order_id for placed in batch})
             fresh, to_tell = self._decide(tx, batch, stock, known)
             self._keep(tx, fresh, stock)
@@ -119,7 +125,7 @@ class Decisions(Database):
     def stock(self) -> dict[str, int]:
         """Tell how many pieces of each item are left."""
         with self._engine.connect() as tx:
-            return {row.name: row.quantity for row in tx.execute(sa.select(STOCK).order_by(STOCK.c.name))}
+            return {row.name: row.quantity for row in tx.execute(_STOCK.order_by(STOCK.c.name))}
 
     def reservation(self, order_id: str) -> Reservation | None:
         """Tell what became of an order; None where it was never handled."""
@@ -156,8 +162,8 @@ class Decisions(Database):
     def _take(self, tx: sa.Connection, fresh: Sequence[Decided], stock: Mapping[str, int]) -> None:
         """Write down what is left in stock of what these orders got."""
         names = {name for decided in fresh if not decided.reason for name in decided.placed.order.items}
-        for name in sorted(names):
-            tx.execute(sa.update(STOCK).where(STOCK.c.name == name).values(quantity=stock[name]))
+        if names:
+            tx.execute(_KEEP, [{"item": name, "left": stock[name]} for name in sorted(names)])
 
     def _mark(self, tx: sa.Connection, fresh: Sequence[Decided]) -> None:
         """Write down what was decided of these orders: from now on they are known."""
