@@ -30,9 +30,9 @@ def shrink(schedule: Schedule, blamed: Iterable[str], breaks: Callable[[Schedule
 
     Where the fault struck a neighbour of the blamed message, it is aimed at that one, alone. Then everything that has
     nothing to do with the blamed messages is left out at once, which is nearly always the answer; where none is
-    blamed, all but one. Then what belongs together is left out together, half of it,
-    a quarter, and so on, so that dozens of messages take few tries; then every single step is tried, until none can go.
-    What cannot be judged is not asked about; nothing is twice.
+    blamed, all but one. Then what belongs together is left out together, half of it, a quarter, and so on, so that
+    dozens of messages take few tries; then every single step is tried, until none can go. What cannot be judged is
+    not asked about; nothing is twice, but for a fault that was aimed anew: that shall be no luck.
     """
     asked: dict[str, bool] = {}
 
