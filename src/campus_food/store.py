@@ -100,7 +100,7 @@ class Store(Inbox):
                 # second waits here and then meets the first one's row; to ask first, write later would not.
                 self._claim(tx, order)
                 self._carry_out(tx, order)
-                _write_published(tx, written)
+                write_published(tx, written)
         except Duplicate:
             return False
         self._confirmed.difference_update(written)
@@ -124,7 +124,7 @@ class Store(Inbox):
         """Write down what was confirmed; raises one of `TRANSIENT`, with nothing forgotten."""
         if written := [*self._confirmed]:
             with self._engine.begin() as tx:
-                _write_published(tx, written)
+                write_published(tx, written)
             self._confirmed.difference_update(written)
 
     def stock(self) -> dict[str, int]:
@@ -167,16 +167,17 @@ class Store(Inbox):
         self._outcome = event
 
 
-def _write_published(tx: sa.Connection, message_ids: Sequence[str]) -> None:
+def write_published(tx: sa.Connection, message_ids: Sequence[str]) -> None:
+    """Write down which outcomes were confirmed."""
     if message_ids:
         tx.execute(_PUBLISHED, {"message_ids": message_ids})
 
 
 def decide(tx: sa.Connection, items: Mapping[str, int]) -> domain.Reserved | domain.Refused:
     """Decide one order, and take what it is granted."""
-    decision = domain.reserve(_stock_of(tx, items), items)
+    decision = domain.reserve(stock_of(tx, items), items)
     if isinstance(decision, domain.Reserved):
-        _keep_left(tx, decision.left)
+        keep_left(tx, decision.left)
     return decision
 
 
@@ -196,10 +197,12 @@ def items_text(items: Mapping[str, int]) -> str:
     return json.dumps(items, sort_keys=True)
 
 
-def _stock_of(tx: sa.Connection, names: Iterable[str]) -> dict[str, int]:
+def stock_of(tx: sa.Connection, names: Iterable[str]) -> dict[str, int]:
     """Read the stock of these items, locked until the end of the transaction (in one order: no deadlock)."""
     return {row.name: row.quantity for row in tx.execute(_LOCKED, {"names": list(names)})}
 
 
-def _keep_left(tx: sa.Connection, left: Mapping[str, int]) -> None:
-    tx.execute(_KEEP, [{"item": name, "left": quantity} for name, quantity in left.items()])
+def keep_left(tx: sa.Connection, left: Mapping[str, int]) -> None:
+    """Write down what is left of these items."""
+    if left:
+        tx.execute(_KEEP, [{"item": name, "left": quantity} for name, quantity in left.items()])

@@ -6,10 +6,15 @@ again, without a second effect.
 """
 
 import logging
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from sqlalchemy.exc import IntegrityError
+
+from campus_food import injection
+from campus_food.ahead import AheadStore
 from campus_food.database import TRANSIENT
-from campus_food.messages import OrderPlaced, parse_order
+from campus_food.messages import BadMessage, OrderPlaced, parse_order
 from campus_food.rabbitmq import topology
 from campus_food.rabbitmq.consumer import Consumer, Delivery
 from campus_food.rabbitmq.link import Link, link_from
@@ -62,9 +67,13 @@ class Inventory(Consumer[OrderPlaced]):
     def listen(self, seconds: float) -> None:
         """Take what the broker sends; when nothing more comes, write down which outcomes were confirmed."""
         super().listen(seconds)
+        self.came()
         if not self._busy:
             self.write_down()
         self._busy = False
+
+    def came(self) -> None:
+        """Handle what was delivered and only kept: here nothing, see `Ahead`."""
 
     def session(self) -> None:
         """Hold one connection, and leave nothing to be written down behind it."""
@@ -79,10 +88,53 @@ class Inventory(Consumer[OrderPlaced]):
             self.store.write_down()
 
 
+class Ahead(Inventory):
+    """Decides together what came together, ahead of taking one after the other to its settlement.
+
+    But for what is counted or does as it is asked, one by one: what comes again, and what asks for a fault.
+    """
+
+    store: AheadStore
+
+    def __init__(self, link: Link, store: AheadStore) -> None:
+        super().__init__(link, store)
+        self._came: list[Delivery] = []
+
+    def connected(self) -> None:
+        """Begin with nothing in hand: what was comes again."""
+        self._came.clear()
+        self.store.forget_ahead()
+        super().connected()
+
+    def delivered(self, delivery: Delivery) -> None:
+        """Keep one delivery until all are there that came with it."""
+        self._came.append(delivery)
+
+    def came(self) -> None:
+        """Take what has come to its settlement."""
+        came, self._came = self._came, []
+        orders = [*self._certain(came)]
+        if len(orders) > 1:
+            # What goes wrong here goes wrong for none of them in particular: each is tried by itself below.
+            with suppress(*TRANSIENT, IntegrityError):
+                self.store.reserve_ahead(orders)
+        for delivery in came:
+            if self.stopping.is_set():
+                return  # only prefetched, like what comes while the service stops
+            super().delivered(delivery)
+
+    def _certain(self, came: Sequence[Delivery]) -> Iterator[OrderPlaced]:
+        """Yield the orders that nothing keeps from being handled."""
+        for delivery in came:
+            if not delivery.redelivered and injection.HEADER not in delivery.headers:
+                with suppress(BadMessage):
+                    yield self.parse(delivery)
+
+
 def main(inventory: type[Inventory] = Inventory, store: type[Store] = Store) -> None:
     """Run the service until SIGTERM."""
     run(INVENTORY, link_from, inventory, store, inventory_routes)
 
 
 if __name__ == "__main__":
-    main()
+    main(Ahead, AheadStore)
