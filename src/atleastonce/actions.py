@@ -243,7 +243,7 @@ class Actor:
         for part in self._lane.of(service):
             part.mend()
             part.note("mended")
-        self._supervise()
+        self._supervise()  # one without a health endpoint, too
         self._await_health(service, healthy=True)
         self.all_taken()
         return True
@@ -254,6 +254,7 @@ class Actor:
         said: dict[str, int] = {}
 
         def all_say_so() -> bool:
+            self.go_on()  # one that has ended says nothing until it is started again
             for part in waiting:
                 status = part.health() or 0
                 if said.get(part.name) != status:
