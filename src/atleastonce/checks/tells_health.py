@@ -38,7 +38,12 @@ def _told(case: Case, index: int) -> Verdict:
     service, since = events[index].service, events[index].t
     before = [event for event in events[:index] if _is_health(event, service)]
     if before and not is_healthy(before[-1]):
-        raise Unjudgeable(f"the health endpoint said {_status(before[-1])} before the service was cut off")
+        ended = any(event.service == service for event in case.history.named("exit"))
+        raise Unjudgeable(
+            f"the health endpoint said {_status(before[-1])} before the service was cut off"
+            f"{', which had ended by itself' if ended else ''}",
+            occasion=not ended,
+        )
     mended = next((i for i in range(index, len(events)) if _is_mended(events[i], service)), len(events))
     during, after = events[index:mended], events[mended:]
     sick = next((e for e in during if _is_health(e, service) and not is_healthy(e)), None)

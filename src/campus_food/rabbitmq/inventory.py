@@ -1,8 +1,8 @@
 """The inventory service on RabbitMQ: `python -m campus_food.rabbitmq.inventory`.
 
-For each order, in this order: one database transaction (inbox, stock, reservation, outbox); the outcome
-published and confirmed; the order acknowledged. What a crash leaves undone is done when the order comes
-again, without a second effect.
+For each order, in this order: one database transaction (inbox, stock, reservation, outbox), which it may share with
+those that came with it; the outcome published and confirmed; the order acknowledged. What a crash leaves undone is
+done when the order comes again, without a second effect.
 """
 
 import logging
