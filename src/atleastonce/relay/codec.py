@@ -5,6 +5,7 @@ each link, and holds what the links of one subject have in common.
 """
 
 import re
+import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple, Protocol
@@ -19,7 +20,10 @@ COPY_HEADER = "atleastonce-copy"
 
 HEX = "[0-9a-fA-F]"
 """A pattern that begins with one set of characters, and ignores no case, passes the others almost at no cost."""
-_UUID = re.compile(f"{HEX}{HEX}{{7}}-{HEX}{{4}}-{HEX}{{4}}-{HEX}{{4}}-{HEX}{{12}}".encode())
+_FIRST = 8
+"""How many characters of a UUID stand before its first hyphen."""
+_UUID_REST = re.compile(f"-{HEX}{{4}}-{HEX}{{4}}-{HEX}{{4}}-{HEX}{{12}}".encode())
+"""A pattern that begins with one literal character passes the others ten times as fast as one with a set."""
 
 
 class Segment(NamedTuple):
@@ -129,15 +133,22 @@ class Names:
 
     def message(self, *parts: bytes) -> str | None:
         """Return the message whose id stands in one of the parts, the earliest part first, or None."""
-        return next(self._found(parts), None)
+        messages = self._messages
+        found = (messages[each] for part in parts for each in _ids(part) if each in messages)
+        return next(found, None)
+
+    def speaks(self, data: bytes, start: int, end: int) -> bool:
+        """Tell whether an id of a message stands between two places."""
+        messages = self._messages
+        return any(found in messages for found in _ids(data, start, end))
 
     def late(self, *parts: bytes) -> bool:
         """Tell whether an id of another case stands in the parts: what carries it belongs there."""
-        ids = (match.group().lower() for part in parts for match in _UUID.finditer(part))
+        ids = (each for part in parts for each in _ids(part))
         return any(found in self._given and found not in self._messages for found in ids)
 
-    def _found(self, parts: Iterable[bytes]) -> Iterator[str]:
-        for part in parts:
-            for match in _UUID.finditer(part):
-                if (message := self._messages.get(match.group().lower())) is not None:
-                    yield message
+
+def _ids(data: bytes, start: int = 0, end: int = sys.maxsize) -> Iterator[bytes]:
+    """Yield what may be a UUID, in lower case, in order."""
+    for match in _UUID_REST.finditer(data, start, end):
+        yield data[max(match.start() - _FIRST, 0) : match.end()].lower()

@@ -69,16 +69,17 @@ class Stream:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._rest = bytearray()
+        # Of a frame that is not whole yet. Joined once, at the end: a frame may be many megabytes long.
+        self._parts: list[bytes] = []
+        self._held = 0
         self._needed = _SIZE.size
 
     def cut(self, data: bytes) -> Iterator[bytes]:
         """Take bytes as they came, and yield the frames that are whole now; raise NotKafka."""
-        if self._rest:
-            self._rest += data
-            if len(self._rest) < self._needed:
-                return
-            data, self._rest = bytes(self._rest), bytearray()
+        self._keep(data)
+        if self._held < self._needed:
+            return
+        data = self.flush()
         start, self._needed = 0, _SIZE.size
         while len(data) - start >= _SIZE.size:
             needed = _SIZE.size + self._size(data, start)
@@ -87,17 +88,22 @@ class Stream:
                 break
             yield data[start : start + needed]
             start += needed
-        self._rest += data[start:]
+        self._keep(data[start:])
 
     def flush(self) -> bytes:
         """Return and forget what is left of a frame that never became whole."""
-        rest, self._rest = bytes(self._rest), bytearray()
+        rest, self._parts, self._held = b"".join(self._parts), [], 0
         return rest
+
+    def _keep(self, data: bytes) -> None:
+        if data:
+            self._parts.append(data)
+            self._held += len(data)
 
     def _size(self, data: bytes, start: int) -> int:
         size: int = _SIZE.unpack_from(data, start)[0]
         if not 0 <= size <= self._limit:
-            self._rest += data[start:]
+            self._keep(data[start:])
             raise NotKafka(f"a frame of {size} bytes")
         return size
 

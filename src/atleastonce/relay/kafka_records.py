@@ -16,6 +16,7 @@ _HEAD = struct.Struct(">qiibIhiqqqhii")
 _LENGTH = struct.Struct(">qi")
 _MAGIC = 2
 _MAGIC_AT = 16
+_NOT_PACKED = 0
 _COMPRESSION, _TRANSACTIONAL, _CONTROL = 0x07, 0x10, 0x20
 _ABORT = b"\x00\x00"
 _MORE = 0x80
@@ -34,21 +35,31 @@ class Record(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """One record batch; `data` is its records, decompressed and still encoded."""
+    """One record batch; its records, decompressed and still encoded, are what `data` holds from `start` to `end`.
+
+    So that most batches, which nobody looks into, are not copied.
+    """
 
     offset: int
     last: int
     attributes: int
     producer: int
     epoch: int
-    size: int
+    record_count: int
     data: bytes
+    start: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        """How many bytes its records have."""
+        return self.end - self.start
 
     def records(self) -> Iterator[Record]:
         """Yield the records; raise ValueError or LookupError where they cannot be read."""
-        at = 0
-        for _ in range(self.size):
-            record, at = _record(self.data, at, self.offset)
+        data, at = self.data[self.start : self.end], 0
+        for _ in range(self.record_count):
+            record, at = _record(data, at, self.offset)
             yield record
 
 
@@ -67,8 +78,8 @@ def batches(data: bytes) -> Iterator[Batch]:
         end = start + _LENGTH.size + length
         if end > len(data) or length < 0:
             return
-        unpacked = _unpack(attributes & _COMPRESSION, data[start + _HEAD.size : end])
-        yield Batch(offset, offset + last, attributes, producer, epoch, count, unpacked)
+        records = _unpacked(attributes & _COMPRESSION, data, start + _HEAD.size, end)
+        yield Batch(offset, offset + last, attributes, producer, epoch, count, *records)
         start = end
 
 
@@ -141,10 +152,14 @@ def _bytes(data: bytes, at: int) -> tuple[bytes | None, int]:
     return data[at:end], end
 
 
-def _unpack(codec: int, packed: bytes) -> bytes:
+def _unpacked(codec: int, data: bytes, start: int, end: int) -> tuple[bytes, int, int]:
+    """Return bytes in which the records lie that are packed from `start` to `end`, and from where to where."""
+    if codec == _NOT_PACKED:
+        return data, start, end
     if codec not in _UNPACK:
-        raise ValueError(f"compression {codec} is not one of {sorted(_UNPACK)}")
-    return _UNPACK[codec](packed)
+        raise ValueError(f"compression {codec} is not one of {[_NOT_PACKED, *sorted(_UNPACK)]}")
+    unpacked = _UNPACK[codec](data[start:end])
+    return unpacked, 0, len(unpacked)
 
 
 def _snappy(packed: bytes) -> bytes:
@@ -160,7 +175,6 @@ def _snappy(packed: bytes) -> bytes:
 
 
 _UNPACK: dict[int, Callable[[bytes], bytes]] = {
-    0: lambda packed: packed,
     1: lambda packed: bytes(cramjam.gzip.decompress(packed)),
     2: _snappy,
     3: lambda packed: bytes(cramjam.lz4.decompress(packed)),

@@ -29,8 +29,8 @@ def _produce(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
 def _written(link: Link, batch: Batch, place: Place) -> Iterator[tuple[Event, int]]:
     """Yield what a batch holds, each with the number of records that it stands for: all, where none is ours."""
     said = Event(event="produce", side="subject", queue=place[0], partition=place[1])
-    if not link.shared.concerns(batch.data):
-        yield replace(said, size=len(batch.data), note=foreign(batch)), batch.size
+    if not link.shared.concerns(batch):
+        yield replace(said, size=batch.size, note=foreign(batch)), batch.record_count
         return
     for record in batch.records():
         message, copy = link.shared.identify(record, produced=True)
@@ -39,7 +39,7 @@ def _written(link: Link, batch: Batch, place: Place) -> Iterator[tuple[Event, in
 
 def foreign(batch: Batch) -> str:
     """Say that a batch holds nothing of ours: it is one event, since a busy service moves a million records."""
-    return f"{batch.size} records, none of ours"
+    return f"{batch.record_count} records, none of ours"
 
 
 def _fetch(link: Link, request: Any, asked: Asked) -> Iterator[Event]:  # noqa: ARG001 - one form for all

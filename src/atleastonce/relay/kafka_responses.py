@@ -67,9 +67,9 @@ def limited(link: Link, answer: Any) -> Any | None:
 def _seen(link: Link, place: Place, batch: Batch) -> Iterator[Event]:
     start, group = link.positions.get(place, 0), link.shared.group
     said = Event(event="fetch", side="broker", queue=place[0], partition=place[1], group=group)
-    if not link.shared.concerns(batch.data):
+    if not link.shared.concerns(batch):
         if batch.last >= start:
-            yield replace(said, offset=batch.last, size=len(batch.data), note=foreign(batch))
+            yield replace(said, offset=batch.last, size=batch.size, note=foreign(batch))
         return
     for record in batch.records():
         if record.offset < start:

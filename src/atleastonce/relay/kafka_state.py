@@ -7,7 +7,7 @@ from uuid import UUID
 
 from atleastonce.history import Event
 from atleastonce.relay.codec import COPY_HEADER, Names
-from atleastonce.relay.kafka_records import Record
+from atleastonce.relay.kafka_records import Batch, Record
 
 Place = tuple[str, int]
 """A topic and a partition of it."""
@@ -116,9 +116,10 @@ class Shared:
         if (gone := self.transactions.pop(name, None)) is not None:
             self.ledger.put_back(gone.covers)
 
-    def concerns(self, data: bytes) -> bool:
+    def concerns(self, batch: Batch) -> bool:
         """Say whether anything of ours may lie in a batch: most batches of a busy service hold nothing."""
-        return _HEADER in data or self.names.message(data) is not None
+        at = batch.data, batch.start, batch.end
+        return batch.data.find(_HEADER, *at[1:]) >= 0 or self.names.speaks(*at)
 
     def identify(self, record: Record, *, produced: bool) -> tuple[str | None, str | None]:
         """Return message and copy of a record: by our header, else by an id of ours in what it says."""
