@@ -49,8 +49,8 @@ class Ground(Protocol):
     """What is another value in the environment of its services than the contract says."""
     write_points: WritePoints
 
-    def recorded(self, event: Event) -> None:
-        """Take an event that a relay saw."""
+    def recorded(self, *events: Event) -> None:
+        """Take events that a relay saw."""
 
 
 class Assembly:

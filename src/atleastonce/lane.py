@@ -299,13 +299,14 @@ class Lane:
             self._entry = HttpEntry(method, templates.fill(address, self.parts[0].runtime))
             stack.callback(self._entry.close)
 
-    def recorded(self, event: Event) -> None:
-        """Take an event that a relay saw."""
-        if event.event in ("consume", "delays"):
-            self._consumed.add((event.queue, event.group))
-        elif event.event == "expires":
-            self.expires[event.queue] = event.size
-        self.record.add(event)
+    def recorded(self, *events: Event) -> None:
+        """Take events that a relay saw."""
+        for event in events:
+            if event.event in ("consume", "delays"):
+                self._consumed.add((event.queue, event.group))
+            elif event.event == "expires":
+                self.expires[event.queue] = event.size
+        self.record.add(*events)
 
 
 @dataclass(frozen=True)

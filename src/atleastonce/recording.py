@@ -25,10 +25,10 @@ class Record:
         """Return the seconds since the case began."""
         return round(time.monotonic() - self._began, 6)
 
-    def add(self, event: Event) -> None:
-        """Append an event that carries its time already."""
+    def add(self, *events: Event) -> None:
+        """Append events that carry their time already."""
         with self._changed:
-            self._events.append(event)
+            self._events.extend(events)
             self._changed.notify_all()
 
     def __len__(self) -> int:

@@ -37,9 +37,9 @@ def main(host: str, port: str) -> None:
     """Pass on until the input ends."""
     record, kept = Record(), False
 
-    def take(event: Event) -> None:
+    def take(*events: Event) -> None:
         if kept:
-            record.add(event)
+            record.add(*events)
 
     with (
         Loop("relay") as loop,

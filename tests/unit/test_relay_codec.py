@@ -19,9 +19,11 @@ def names_of(**ids: str) -> Names:
 
 
 @pytest.mark.parametrize(
-    "said", [ID, ID.upper(), f"x{ID}x", f"ffff{ID}0000", f"-{ID}-", f"1234-5678-9abc-{ID}", f'{{"id": "{ID}"}}']
+    "said",
+    [ID, ID.upper(), f"x{ID}x", f"ffff{ID}0000", f"-{ID}-", f"1234-5678-9abc-{ID}", f'{{"id": "{ID}"}}'],
 )
 def test_an_id_is_found_wherever_it_stands(said):
+    """In capitals, between other characters, at the edge of what is said."""
     names = names_of(m1=ID)
     assert names.message(said.encode()) == "m1"
     assert names.speaks(said.encode(), 0, len(said))
@@ -29,12 +31,14 @@ def test_an_id_is_found_wherever_it_stands(said):
 
 @pytest.mark.parametrize("said", ["", ID[1:], ID[:-1], ID.replace("-", ""), ID[8:], str(uuid.UUID(int=7))])
 def test_anything_else_is_no_id(said):
+    """A part of one, one without hyphens, and one that is not ours."""
     names = names_of(m1=ID)
     assert names.message(said.encode()) is None
     assert not names.speaks(said.encode(), 0, len(said))
 
 
 def test_an_id_counts_between_the_places_only():
+    """What lies beside the batch that is looked into does not count."""
     data = f"{ID}{'x' * 40}".encode()
     names = names_of(m1=ID)
     assert names.speaks(data, 0, 36)
@@ -44,6 +48,7 @@ def test_an_id_counts_between_the_places_only():
 
 @given(st.lists(st.uuids(), min_size=1, max_size=5, unique=True), st.text("0aF-x", max_size=12))
 def test_ids_are_found_in_the_order_in_which_they_stand(ids, between):
+    """The first id of the first part that has one."""
     names = names_of(**{f"m{number}": str(each) for number, each in enumerate(ids)})
     said = between.join(f" {each} " for each in ids).encode()
     assert names.message(said) == "m0"

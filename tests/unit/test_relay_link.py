@@ -28,9 +28,9 @@ class Keeper:
     clock: Callable[[], float] = lambda: 0.0
     forget: Callable[[Link], None] = lambda _: None
 
-    def record(self, event: Event) -> None:
-        """Write an event down."""
-        self.happened.append(f"{event.event} {event.tag}" if event.tag else event.event)
+    def record(self, *events: Event) -> None:
+        """Write events down."""
+        self.happened += [f"{event.event} {event.tag}" if event.tag else event.event for event in events]
 
     def strike(self, trap: Trap, link: Link) -> None:  # noqa: ARG002 - every trap does the same
         """Hold the link."""

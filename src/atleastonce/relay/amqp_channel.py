@@ -188,16 +188,17 @@ class Channel:
         for tag in tags:
             owned = self._unacked.pop(tag)
             yield Event(
-                event=event, side="subject", channel=self._number, tag=tag, requeue=requeue,
-                settles=not requeue, **owned._asdict(),
+                event=event, side="subject", channel=self._number, tag=tag, message=owned.message,
+                copy=owned.copy, queue=owned.queue, requeue=requeue, settles=not requeue,
             )  # fmt: skip
 
     def _confirmed(self, method: Ack | commands.Basic.Nack, *, ok: bool) -> Iterator[Event]:
         for tag in _covered(self._unconfirmed, method):
             owned = self._unconfirmed.pop(tag)
             yield Event(
-                event="confirm", side="broker", channel=self._number, tag=tag, ok=ok, **owned._asdict()
-            )
+                event="confirm", side="broker", channel=self._number, tag=tag, message=owned.message,
+                copy=owned.copy, queue=owned.queue, ok=ok,
+            )  # fmt: skip
 
     def _identified(self, content: Content) -> tuple[str | None, str | None]:
         body = bytes(content.body)

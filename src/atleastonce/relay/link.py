@@ -17,13 +17,20 @@ from atleastonce.relay.traps import Traps
 from atleastonce.schedule import Trap, When
 
 
+class Recorder(Protocol):
+    """What takes events that happened, together or one after the other."""
+
+    def __call__(self, *events: Event) -> None:
+        """Take events in the order in which they happened."""
+
+
 class Keeper(Protocol):
     """What a link needs of the relay that it belongs to."""
 
     service: str
     to: str
     traps: Traps
-    record: Callable[[Event], None]
+    record: Recorder
     strike: Callable[[Trap, "Link"], None]
     clock: Callable[[], float]
 
@@ -52,7 +59,7 @@ class Link:
 
     def cut(self) -> None:
         """End both sides at once, as a broken network does; what was passed to the broker still arrives."""
-        self.relay.record(self._stamped(Event(event="cut")))
+        self._note(Event(event="cut"))
         self.dead = True
         for side, end in self._ends.items():
             if side == "subject":
@@ -62,14 +69,14 @@ class Link:
 
     def unreached(self) -> None:
         """Note that nobody took the connection, and end it: the subject sees a broker that is not there."""
-        self.relay.record(self._stamped(Event(event="unreached")))
+        self._note(Event(event="unreached"))
         self.end()
 
     def refuse(self) -> None:
         """Reset a connection that is just being taken: what a subject sees of a broker out of its reach."""
         self.dead = True
         if self.relay.to:
-            self.relay.record(self._stamped(Event(event="unreached")))
+            self._note(Event(event="unreached"))
         self.ended.set()
         self.relay.forget(self)
 
@@ -107,7 +114,7 @@ class Link:
         self._ends[side] = end
         if side == "broker":
             early, self._early = bytes(self._early), bytearray()
-            self.relay.record(self._stamped(Event(event="open")))
+            self._note(Event(event="open"))
             if early:
                 self.received("subject", early)
 
@@ -165,8 +172,7 @@ class Link:
         if self.ended.is_set():
             return
         self.dead = True
-        for event in (*self.codec.closed(), Event(event="closed")):
-            self.relay.record(self._stamped(event))
+        self._note(*self.codec.closed(), Event(event="closed"))
         for end in self._ends.values():
             end.transport.close()
         if self._limit is not None:
@@ -182,7 +188,7 @@ class Link:
         It leaves with the next `_flush`, which comes before any trap springs: a fault finds everything before it
         passed and recorded, and nothing behind it.
         """
-        if not segment.events:
+        if not segment.events or not self.relay.traps.armed:
             self._passing.append(segment)
             return
         trap = None if asked else self._due("before", segment)
@@ -211,9 +217,7 @@ class Link:
         target = self._ends.get("broker" if side == "subject" else "subject")
         if target is not None:
             target.transport.write(b"".join(segment.data for segment in passing))
-        for segment in passing:
-            for event in segment.events:
-                self.relay.record(self._stamped(event))
+        self._note(*(event for segment in passing for event in segment.events))
 
     def _due(self, when: When, segment: Segment) -> Trap | None:
         return self.relay.traps.due(when, self.relay.service, segment.events, self.relay.to)
@@ -226,8 +230,7 @@ class Link:
             self.cut()
             return
         self._ends[side].transport.write(answer.data)
-        for event in answer.events:
-            self.relay.record(self._stamped(event))
+        self._note(*answer.events)
 
     def _not_passed(self, segment: Segment) -> Segment | None:
         """Note what a service asked of another one, though it was not passed on: it was an attempt.
@@ -236,7 +239,7 @@ class Link:
         """
         for event in segment.events:
             if event.event == "request":
-                self.relay.record(self._stamped(replace(event, ok=False)))
+                self._note(replace(event, ok=False))
         return segment.refuse() if segment.refuse is not None else None
 
     def _give_up(self) -> None:
@@ -250,16 +253,13 @@ class Link:
         else:
             for event in segment.events:
                 if event.event == "response":
-                    self.relay.record(self._stamped(event))
+                    self._note(event)
                 elif event.event == "deliver" and event.settles:  # by itself: the broker has forgotten it
-                    answer = replace(event, event="response", of="deliver")
-                    self.relay.record(self._stamped(answer))
+                    self._note(replace(event, event="response", of="deliver"))
 
     def _spring(self, trap: Trap) -> None:
         if not trap.is_write:
-            self.relay.record(
-                self._stamped(Event(event="sprung", message=trap.about or None, note=trap.describe()))
-            )
+            self._note(Event(event="sprung", message=trap.about or None, note=trap.describe()))
         self.relay.strike(trap, self)
 
     def unread(self) -> int:
@@ -270,10 +270,16 @@ class Link:
             return 0
         return int.from_bytes(fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
 
-    def _stamped(self, event: Event) -> Event:
-        return replace(
-            event, t=self.relay.clock(), service=self.relay.service, to=self.relay.to, link=self.number
-        )
+    def _note(self, *events: Event) -> None:
+        """Record what has just happened on this link; what passed together did so at one time."""
+        if events:
+            relay, now = self.relay, self.relay.clock()
+            relay.record(
+                *(
+                    replace(event, t=now, service=relay.service, to=relay.to, link=self.number)
+                    for event in events
+                )
+            )
 
 
 class _Held(NamedTuple):

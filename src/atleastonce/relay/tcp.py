@@ -19,7 +19,7 @@ import msgspec
 from atleastonce.errors import BrokerError, TransportError
 from atleastonce.history import Event
 from atleastonce.relay.codec import Wire
-from atleastonce.relay.link import End, Link
+from atleastonce.relay.link import End, Link, Recorder
 from atleastonce.relay.loop import Loop
 from atleastonce.relay.traps import Traps
 from atleastonce.schedule import Trap
@@ -44,7 +44,7 @@ class Relay:
         upstream: Address,
         service: str,
         make_wire: Callable[[Callable[[str, int], Address]], Wire],
-        record: Callable[[Event], None],
+        record: Recorder,
         strike: Callable[[Trap, Link], None],
         traps: Traps | None = None,
     ) -> None:

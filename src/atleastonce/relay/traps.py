@@ -32,6 +32,11 @@ class Traps:
     def __init__(self) -> None:
         self._armed: list[_Armed] = []
 
+    @property
+    def armed(self) -> bool:
+        """Whether there are any."""
+        return bool(self._armed)
+
     def arm(self, traps: Iterable[Trap]) -> None:
         """Replace every trap, sprung or not."""
         self._armed = [_Armed(trap) for trap in traps]
