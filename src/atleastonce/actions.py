@@ -36,6 +36,7 @@ class Actor:
         self._pauses = tuple(trap for trap in schedule.traps if trap.do == "pause")
         self._do: dict[str, Callable[[str], bool]] = {
             "publish": self._publish,
+            "double": self._double,
             "start": self._start,
             "stop": self._stop,
             "cut": self._cut,
@@ -101,6 +102,10 @@ class Actor:
             self._pending.append(pending)
         # What follows is for others, which go on while this one is handled.
         self._await_sprung(tuple(trap for trap in self._pauses if trap.about == message))
+        return True
+
+    def _double(self, message: str) -> bool:
+        self._pending += self._lane.double(message)
         return True
 
     def _abort(self, message: str) -> bool:

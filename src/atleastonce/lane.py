@@ -4,6 +4,7 @@ import itertools
 import random
 import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -26,7 +27,7 @@ from atleastonce.schedule import Schedule, Trap, is_of
 from atleastonce.sights import Sights
 from atleastonce.subjects.process import own_environment
 from atleastonce.transports import Envelope, Letter, Namespace, Subscription
-from atleastonce.transports.http import NO_ANSWER, HttpEntry, accepted, method_and_address, refused
+from atleastonce.transports.http import AT_ONCE, NO_ANSWER, HttpEntry, accepted, method_and_address, refused
 from atleastonce.write_points import WritePoints
 
 _TRIES = ("request", "unreached")
@@ -156,6 +157,15 @@ class Lane:
         )
         return None
 
+    def double(self, message: str) -> list["Pending"]:
+        """Send two more copies of a message over HTTP at the same time; return those that have to be sent again."""
+        sent = [Pending(message, *self.cast.next_copy(message)) for _ in range(AT_ONCE)]
+        before = len(self.record)
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            answers = [*threads.map(self._sent, sent)]
+        found = (self._answered(each, *answer, before) for each, answer in zip(sent, answers, strict=True))
+        return [each for each in found if each is not None]
+
     def abort(self, message: str) -> None:
         """Send one more copy of a message in a transaction, and abort that: nothing is owed, nobody is to see it."""
         copy, envelope = self.cast.next_copy(message)
@@ -168,9 +178,15 @@ class Lane:
         Where a chain of services has tried in vain, it may have decided: then it gives the same answer to every
         repetition, without trying any more.
         """
-        assert self._entry is not None  # noqa: S101 - only what was published so is pending
         before = len(self.record)
-        status, note = self._entry.ask(pending.envelope)
+        return self._answered(pending, *self._sent(pending), before)
+
+    def _sent(self, pending: "Pending") -> tuple[int, str]:
+        assert self._entry is not None  # noqa: S101 - only what is published so is pending, or doubled
+        return self._entry.ask(pending.envelope)
+
+    def _answered(self, pending: "Pending", status: int, note: str, before: int) -> "Pending | None":
+        """Take an answer in: `before` is how many events there were when it was asked for."""
         copy = pending.copy
         self.note("asked", copy=copy, size=status, note=note)
         if accepted(status):

@@ -22,8 +22,8 @@ _Shares = Mapping[str, Sequence[Any]]
 
 
 def packable(schedule: Schedule) -> bool:
-    """Tell whether a schedule can share a lane: it only publishes, and leaves the sentinel to the runner."""
-    return schedule.only_publishes and SENTINEL not in schedule.messages
+    """Tell whether a schedule can share a lane: it publishes one by one, and leaves the sentinel to the runner."""
+    return not schedule.traps and schedule.verbs <= {"publish"} and SENTINEL not in schedule.messages
 
 
 def pack(schedules: Sequence[Schedule]) -> Schedule:

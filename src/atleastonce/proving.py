@@ -130,8 +130,8 @@ def _why_not(promise: str, first: Judged, again: Sequence[Judged]) -> str:
     return f"{NOT_AGAIN}{what}{hint}"
 
 
-def _entangled(promise: str, failure: Judged) -> tuple[int, int]:
-    """Return how many messages a failure is about, and its steps: the smallest is the easiest to understand."""
+def _entangled(promise: str, failure: Judged) -> tuple[int, bool, int]:
+    """Return how many messages a failure is about, whether it is a race, and its steps: the least is the easiest."""
     schedule = failure.history.header.schedule
     about = {*failure.verdicts[promise].blamed, *schedule.trapped}
-    return len(about), schedule.steps
+    return len(about), "double" in schedule.verbs, schedule.steps

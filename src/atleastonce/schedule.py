@@ -17,10 +17,16 @@ from atleastonce.errors import UsageError
 
 When = Literal["before", "after"]
 Verb = Literal[
-    "publish", "start", "stop", "cut", "isolate", "mend", "restart", "unroute", "reroute", "wait", "replay",
+    "publish", "double", "start", "stop", "cut", "isolate", "mend", "restart", "unroute", "reroute", "wait", "replay",
     "rewind", "forget", "abort", "rebalance",
 ]  # fmt: skip
 _VERBS: tuple[Verb, ...] = get_args(Verb)
+SENDS: frozenset[Verb] = frozenset({"publish", "double"})
+"""The verbs that send copies of a message, which the service has to take."""
+OF_A_SERVICE: frozenset[Verb] = frozenset(
+    {"start", "stop", "cut", "isolate", "mend", "rewind", "forget", "rebalance"}
+)
+"""Those that are about a service."""
 
 FORMAT = 1
 EVENTS = (
@@ -69,7 +75,8 @@ class Action(
 ):
     """One thing the runner does; exactly one field is set.
 
-    `publish`: one more copy of that message, and wait for the broker's confirm. `start`: once the traps that
+    `publish`: one more copy of that message, and wait for the broker's confirm. `double`: two more copies of that
+    message over HTTP, at the same time, as of somebody who clicks twice. `start`: once the traps that
     end that service have sprung and its links are buried, start it again. `stop`: SIGTERM, and wait.
     `cut`: reset every link of that service. `isolate`: the same, and refuse new ones until `mend`; both wait
     until the health endpoint of the service says so, where it has one. `restart`: the broker, which is its only
@@ -83,6 +90,7 @@ class Action(
     """
 
     publish: str | None = None
+    double: str | None = None
     start: str | None = None
     stop: str | None = None
     cut: str | None = None
@@ -206,7 +214,8 @@ class Schedule(
     @cached_property
     def published(self) -> tuple[str, ...]:
         """The messages that are published at all, in the order of their first publication."""
-        return tuple(dict.fromkeys(a.publish for a in self.actions if a.publish is not None))
+        sent = (a.double if a.publish is None else a.publish for a in self.actions)
+        return tuple(dict.fromkeys(name for name in sent if name is not None))
 
     @cached_property
     def poisons(self) -> tuple[str, ...]:
@@ -238,7 +247,7 @@ class Schedule(
     @property
     def only_publishes(self) -> bool:
         """Whether nothing is done but publishing: then no other fault is in it than copies and poison."""
-        return not self.traps and self.verbs <= {"publish"}
+        return not self.traps and self.verbs <= SENDS
 
     def describe(self) -> str:
         """Say the schedule in one line: actions in order, a long row of publications in short, traps after them."""

@@ -46,6 +46,19 @@ def test_correct_chain_is_left_alone(subject, chain):
     assert found.tallies["backs-off"].kept > 3
 
 
+def test_two_requests_at_the_same_time_are_tried(subject, chain):
+    """A depot that is right about one request after the other: who clicks twice gets two pieces, 8 of 10 times."""
+    found = subject(chain("races")).verify(Plan(messages=2, explore=("duplicates",), confirm=1)).findings
+    example = found.counterexample("effects-once")
+    assert example is not None, found.tallies
+    schedule = example.judged.history.header.schedule
+    assert [action.verb for action in schedule.actions] == ["double"]
+    replayed = subject(chain("races")).replay(schedule, times=10)
+    assert sum(each.broke("effects-once") for each in replayed) >= 8
+    (right,) = subject(chain()).replay(schedule)
+    assert right.verdicts["effects-once"].outcome == "kept"
+
+
 @pytest.mark.parametrize("bug", BUGS)
 def test_bug_is_found_and_can_be_replayed(subject, chain, bug):
     """By the promise that it breaks, in few steps, and not without the bug."""

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from atleastonce.checks import backs_off
+from atleastonce.schedule import Action
 from atleastonce.verdict import Verdict
 from histories import history, seen
 
@@ -47,6 +48,16 @@ def test_declared_attempts_are_kept() -> None:
         outcome="kept",
         reason="depot  for m1 was tried 3 times, 0.10 s, 1.00 s apart, as declared",
     )
+
+
+def test_attempts_for_two_requests_at_the_same_time_are_not_judged() -> None:
+    """Each of the two may be what the depot is asked for; nothing tells which attempt belongs to which."""
+    doubled = history(
+        tried(0.0), seen(), seen(), actions=(Action(double="m1"),), promised={PROMISE: DECLARED}
+    )
+    found = backs_off.check(doubled)
+    assert (found.outcome, found.occasion) == ("unknown", False)
+    assert found.reason.startswith("of two requests of ours at the same time")
 
 
 def test_attempts_may_end_with_success() -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from atleastonce.contract import BrokerTable, Contract, Input, Service
+from atleastonce.exploration.duplicates import duplicates
 from atleastonce.exploration.http import http
 from atleastonce.exploration.outages import outages
 from atleastonce.schedule import Schedule
@@ -35,6 +36,17 @@ def told(message: str, **promises: Any) -> list[str]:
 def about(schedule: Schedule) -> str:
     """Return the message that the traps of a schedule are about."""
     return schedule.traps[0].message
+
+
+def test_over_http_copies_also_come_at_the_same_time() -> None:
+    """Of each message, and of all; nobody else brings it about that two requests overlap."""
+    found = [each.describe() for each in duplicates(CALM, contract())]
+    assert found[-3:] == [
+        "double m1; publish m2",
+        "publish m1; double m2",
+        "double m1; double m2",
+    ]
+    assert all("double" not in each for each in found[:-3])
 
 
 def test_every_request_of_a_message_is_struck_in_every_way() -> None:

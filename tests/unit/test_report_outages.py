@@ -198,7 +198,7 @@ def test_a_health_endpoint_is_marked_where_it_does_not_tell(said_meanwhile: list
 
 
 def test_a_question_is_told_before_what_it_brought_about() -> None:
-    """A repeat has the same key; the 2xx for what is not on the broker is marked."""
+    """A repeat is the same request; the 2xx for what is not on the broker is marked."""
     events = [
         Event(event="asked", message="m1", copy="m1#1", note="reset"),
         sent("publish", "m1#1", queue=ORDERS),
@@ -208,11 +208,28 @@ def test_a_question_is_told_before_what_it_brought_about() -> None:
     assert story("accepts-honestly", history(events, *publish("m1")), "m1") == [
         "1 ask m1 no answer: reset",
         (
-            "2 ask m1 again with the same key, answered 202; allowed: what was not answered 2xx may be asked "
+            "2 ask m1 again the same request, answered 202; allowed: what was not answered 2xx may be asked "
             "again ◄ accepted, but not on the broker"
         ),
         "3 publish output of m1 → inventory_order_placed, without confirms",
         "it is broken",
+    ]
+
+
+def test_why_a_request_comes_again_is_told() -> None:
+    """Two at the same time, and one behind their answers; every one is the same request."""
+    events: list[Event] = []
+    for copy in ("m1#1", "m1#2", "m1#3"):
+        events.append(Event(event="asked", message="m1", copy=copy, size=200))
+        events.append(Event(event="published", message="m1", copy=copy, settles=True))
+    again = "ask m1 again the same request,"
+    assert story("effects-once", history(events, Action(double="m1"), *publish("m1")), "m1")[:3] == [
+        "1 ask m1 answered 200",
+        (
+            f"2 {again} at the same time, answered 200; allowed: who clicks twice, or gives up waiting, asks again "
+            "before there is an answer"
+        ),
+        f"3 {again} answered 200; allowed: an answer may be lost on its way; who has not seen it asks again",
     ]
 
 

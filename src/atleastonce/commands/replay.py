@@ -18,7 +18,7 @@ from atleastonce.findings import Judged
 from atleastonce.history import Header
 from atleastonce.report.telling import retell
 from atleastonce.report.terminal import told
-from atleastonce.schedule import Schedule
+from atleastonce.schedule import OF_A_SERVICE, Schedule
 
 _FIXED, _BROKEN, _INCONCLUSIVE = 0, 1, 3
 
@@ -28,7 +28,7 @@ def run(counterexample: Path, *, times: int, contract: Path | None, source: Sour
     planned = schedule.load(counterexample / "schedule.json")
     header = history.load(counterexample / "history.jsonl").header
     chosen = _contract(contract, header)
-    _check(planned, chosen)
+    check_planned(planned, chosen)
     console = Console(highlight=False)
     with session(chosen.contract.brokers, source, lambda line: console.print(line, style="dim")) as running:
         with running.site(chosen) as site:
@@ -36,13 +36,17 @@ def run(counterexample: Path, *, times: int, contract: Path | None, source: Sour
         return _conclude(console, judged)
 
 
-def _check(planned: Schedule, contract: ContractFile) -> None:
-    """Raise UsageError for a schedule that names a fault or a service that does not exist."""
+def check_planned(planned: Schedule, contract: ContractFile) -> None:
+    """Raise UsageError for a schedule that names what does not exist, or does what the contract has no way in for."""
     services = contract.contract.all_services
+    if "double" in planned.verbs and not contract.contract.input.http:
+        raise UsageError(
+            "schedule.json: double sends a message twice at the same time over HTTP; set input.http"
+        )
     for trap in planned.traps:
         if trap.do not in FAULTS:
             raise UsageError(f"schedule.json: there is no fault {trap.do!r}{near(trap.do, FAULTS)}")
-    named = {action.target for action in planned.actions if action.verb not in ("publish", "replay")}
+    named = {action.target for action in planned.actions if action.verb in OF_A_SERVICE}
     named |= {trap.service for trap in planned.traps if trap.service}
     for name in sorted(named - set(services)):
         raise UsageError(f"schedule.json: the contract has no service {name!r}{near(name, services)}")

@@ -1,16 +1,19 @@
-"""Duplicates: a publisher that re-sends after an unknown confirm, at once or later."""
+"""Duplicates: a publisher that re-sends after an unknown confirm, at once or later; over HTTP, at the same time too."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import msgspec
 
 from atleastonce.contract import Contract
 from atleastonce.history import History
-from atleastonce.schedule import Schedule, publish
+from atleastonce.schedule import Action, Schedule, publish
 
 
-def duplicates(calm: History, contract: Contract) -> Iterator[Schedule]:  # noqa: ARG001 - as explorers are called
-    """Yield, for every message, a second copy at once and one behind all others; then everything twice."""
+def duplicates(calm: History, contract: Contract) -> Iterator[Schedule]:
+    """Yield, for every message, a second copy at once and one behind all others; then everything twice.
+
+    Over HTTP, where nobody else brings it about, also two copies at the same time: of each message, then of all.
+    """
     schedule = calm.header.schedule
     names = tuple(schedule.messages)
     orders = [(*names[: i + 1], name, *names[i + 1 :]) for i, name in enumerate(names)]
@@ -18,3 +21,11 @@ def duplicates(calm: History, contract: Contract) -> Iterator[Schedule]:  # noqa
     orders += [(*names, *names)]
     for order in dict.fromkeys(orders):
         yield msgspec.structs.replace(schedule, actions=publish(*order))
+    if contract.input.http:
+        for doubled in dict.fromkeys([*((name,) for name in names), names]):
+            yield _doubling(schedule, doubled)
+
+
+def _doubling(schedule: Schedule, doubled: Collection[str]) -> Schedule:
+    actions = (Action(double=name) if name in doubled else Action(publish=name) for name in schedule.messages)
+    return msgspec.structs.replace(schedule, actions=tuple(actions))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
-from atleastonce.schedule import BROKER, SENTINEL, Action, Schedule, Trap, When, is_of
+from atleastonce.schedule import BROKER, SENDS, SENTINEL, Action, Schedule, Trap, When, is_of
 
 _ENDED_BY = {
     "stop": "start",
@@ -156,7 +156,7 @@ def _can_be_judged(schedule: Schedule) -> bool:
 
 
 def _only(schedule: Schedule, wanted: set[str]) -> Schedule:
-    kept = (action for action in schedule.actions if action.verb != "publish" or action.target in wanted)
+    kept = (action for action in schedule.actions if action.verb not in SENDS or action.target in wanted)
     return _trimmed(schedule, tuple(kept), schedule.traps)
 
 

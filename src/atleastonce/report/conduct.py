@@ -1,5 +1,6 @@
 """Tells what the runner did and found, as steps: outages, cuts, questions, depths; no protocol event."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
@@ -8,7 +9,7 @@ from atleastonce.report.rows import counted
 from atleastonce.report.story import Lane, Step
 from atleastonce.report.strikes import strikes
 from atleastonce.report.wording import allowed, copy_number, introduced, named, queue_name, succeeded
-from atleastonce.schedule import VARIATIONS
+from atleastonce.schedule import VARIATIONS, Schedule
 
 OF_NO_MESSAGE = frozenset({
     "start", "stop", "exit", "exited", "cut", "isolated", "mended", "health", "depth", "looped",
@@ -24,6 +25,7 @@ class Conduct:
     def __init__(self, history: History) -> None:
         self._history = history
         self._asked: set[str | None] = set()
+        self._doubles = _doubles(history.header.schedule)
         self._waits = (each.target for each in history.header.schedule.actions if each.verb == "wait")
 
     def step(self, event: Event) -> Step | None:
@@ -59,11 +61,15 @@ class Conduct:
         what = introduced(event.message, self._history.header)
         repeated = event.copy in self._asked
         self._asked.add(event.copy)
-        if repeated or copy_number(event) > 1:
-            key = "with the same key" if repeated else "with another key"
-            remark = f"{key}, {answer}; {allowed('ask')}"
-            return Step("ask", f"{what} again", "runner", "service", remark, kind="again")
-        return Step("ask", what, "runner", "service", answer)
+        if not repeated and copy_number(event) == 1:
+            return Step("ask", what, "runner", "service", answer)
+        if repeated:
+            remark = f"{answer}; {allowed('ask')}"
+        elif event.copy in self._doubles:
+            remark = f"at the same time, {answer}; {allowed('double')}"
+        else:
+            remark = f"{answer}; {allowed('ask again')}"
+        return Step("ask", f"{what} again", "runner", "service", f"the same request, {remark}", kind="again")
 
     def _start(self, event: Event) -> Step:
         # By identity: two events may be equal in every field, and are two events all the same.
@@ -157,6 +163,17 @@ def _health(event: Event) -> Step:
     fine = "" if succeeded(event.size) else "unhealthy: "
     answer = f"{fine}answers {event.size}" if event.size else "unhealthy: no answer"
     return Step("health", event.service, "service", "runner", answer)
+
+
+def _doubles(schedule: Schedule) -> set[str]:
+    """Return the copies that were sent at the same time as the one before them."""
+    found: set[str] = set()
+    copies: Counter[str] = Counter()
+    for action in schedule.actions:
+        copies[action.target] += 2 if action.verb == "double" else action.verb == "publish"
+        if action.verb == "double":
+            found.add(f"{action.target}#{copies[action.target]}")
+    return found
 
 
 def _declined(event: Event) -> Step:

@@ -9,6 +9,8 @@ from atleastonce.errors import TransportError
 from atleastonce.transports import Envelope
 
 NO_ANSWER = 0
+AT_ONCE = 2
+"""How many copies are sent at the same time, at the most."""
 _OK = range(200, 300)
 _OURS = range(400, 500)
 _LATER = (408, 409, 425, 429)
@@ -16,13 +18,13 @@ _LATER = (408, 409, 425, 429)
 
 
 class HttpEntry:
-    """Sends copies to the service that takes messages in over HTTP; not thread-safe."""
+    """Sends copies to the service that takes messages in over HTTP; several threads may do so."""
 
     def __init__(self, method: str, url: str, timeout: float = 10.0) -> None:
         self.address = url
         self._method = method
         # Never repeated on its own: each request that is sent must be in the history.
-        self._pool = urllib3.PoolManager(retries=False, timeout=timeout)
+        self._pool = urllib3.PoolManager(retries=False, timeout=timeout, maxsize=AT_ONCE)
 
     def ask(self, envelope: Envelope) -> tuple[int, str]:
         """Send one request; return the status (`NO_ANSWER` where there was none) and what came with it."""

@@ -1,7 +1,8 @@
 """Two services over HTTP by somebody who knows nothing of the judge: a shop, and the depot that it asks.
 
 The standard library alone: HTTP/1.0, a connection a request, one JSON file a service. BUG in the environment of the
-shop makes it wrong: `new-key`, `no-retry`, `hot`, `endless`, or `forgets` (the depot, its keys).
+shop makes it wrong: `new-key`, `no-retry`, `hot`, `endless`, or `forgets` (the depot, its keys), or `races` (the depot
+looks first, and remembers later: of two requests at the same time each finds nothing).
 """
 
 import itertools
@@ -66,7 +67,12 @@ def sell(key: str, body: bytes) -> int:
 
 def take(key: str, body: bytes) -> int:
     """Take a piece for an order, once for each key."""
-    remember(str(uuid.uuid4()) if BUG == "forgets" else key, json.loads(body)["order"])
+    order = json.loads(body)["order"]
+    if BUG != "races":
+        remember(str(uuid.uuid4()) if BUG == "forgets" else key, order)
+    elif key not in read():
+        remember(str(uuid.uuid4()), order)
+        remember(key, "taken")
     return 200
 
 
