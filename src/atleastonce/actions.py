@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable, Collection, Mapping
 
 from atleastonce import canary
+from atleastonce.asking import Pending
 from atleastonce.durations import Duration
 from atleastonce.errors import Cancelled, ServiceError
 from atleastonce.expectation import Pace
 from atleastonce.faults import FAULTS
-from atleastonce.lane import Lane, Pending
+from atleastonce.lane import Lane
 from atleastonce.part import Part
 from atleastonce.schedule import SENTINEL, Schedule, Trap, is_of
 from atleastonce.standing import Standing
@@ -36,7 +37,7 @@ class Actor:
         self._pauses = tuple(trap for trap in schedule.traps if trap.do == "pause")
         self._do: dict[str, Callable[[str], bool]] = {
             "publish": self._publish,
-            "double": self._double,
+            "burst": self._burst,
             "start": self._start,
             "stop": self._stop,
             "cut": self._cut,
@@ -104,8 +105,8 @@ class Actor:
         self._await_sprung(tuple(trap for trap in self._pauses if trap.about == message))
         return True
 
-    def _double(self, message: str) -> bool:
-        self._pending += self._lane.double(message)
+    def _burst(self, message: str) -> bool:
+        self._pending += self._lane.burst(message)
         return True
 
     def _abort(self, message: str) -> bool:

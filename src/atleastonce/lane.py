@@ -4,13 +4,12 @@ import itertools
 import random
 import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Self
 
 from atleastonce import templates
+from atleastonce.asking import Asking, Pending
 from atleastonce.assembly import Assembly
 from atleastonce.casting import Cast
 from atleastonce.errors import ContractError, ObservationError
@@ -23,19 +22,14 @@ from atleastonce.recording import Record
 from atleastonce.relay.codec import Names
 from atleastonce.relay.loop import Loop
 from atleastonce.relay.traps import Traps
-from atleastonce.schedule import Schedule, Trap, is_of
+from atleastonce.schedule import BURST, Schedule, Trap, is_of
 from atleastonce.sights import Sights
 from atleastonce.subjects.process import own_environment
-from atleastonce.transports import Envelope, Letter, Namespace, Subscription
-from atleastonce.transports.http import AT_ONCE, NO_ANSWER, HttpEntry, accepted, method_and_address, refused
+from atleastonce.transports import Letter, Namespace, Subscription
+from atleastonce.transports.http import HttpEntry, method_and_address
 from atleastonce.write_points import WritePoints
 
-_TRIES = ("request", "unreached")
 _PLAIN: Mapping[str, str] = MappingProxyType({})
-_SAME = 3
-"""How often a decided answer is seen before it is taken for one."""
-_OPEN = (NO_ANSWER, 408, 425, 429, 503)
-"""Answers that say by themselves that another one may follow."""
 
 
 class Lane:
@@ -74,7 +68,7 @@ class Lane:
         self._consumed: set[tuple[str, str]] = set()
         self._seen: set[tuple[str, str | None]] = set()
         self._stack = ExitStack()
-        self._entry: HttpEntry | None = None
+        self._asking: Asking | None = None
         self.cast: Cast
         self.namespace: Namespace
 
@@ -118,6 +112,8 @@ class Lane:
         self.cast = Cast(f"{self._ids}/{case}", schedule, self.contract, self._numbers, self.names)
         stale = [*self.outputs(), *self.namespace.dead_letters()]
         self.record.begin()
+        if self._asking is not None:
+            self._asking.begin()
         for letter in stale:
             if self._used:
                 self.check_in_time(letter, stale=True)
@@ -141,11 +137,11 @@ class Lane:
             Event(event=event, t=self.record.clock(), message=message, copy=copy or None, **facts)
         )
 
-    def publish(self, message: str) -> "Pending | None":
+    def publish(self, message: str) -> Pending | None:
         """Publish one more copy of a message; return it where it has to be sent again until it is taken."""
+        if self._asking is not None:
+            return self._asking.ask(self._pending(message))
         copy, envelope = self.cast.next_copy(message)
-        if self._entry is not None:
-            return self.ask(Pending(message, copy, envelope))
         receipt = self.namespace.publish(envelope)
         self.note(
             "published",
@@ -157,14 +153,10 @@ class Lane:
         )
         return None
 
-    def double(self, message: str) -> list["Pending"]:
-        """Send two more copies of a message over HTTP at the same time; return those that have to be sent again."""
-        sent = [Pending(message, *self.cast.next_copy(message)) for _ in range(AT_ONCE)]
-        before = len(self.record)
-        with ThreadPoolExecutor(AT_ONCE) as threads:
-            answers = [*threads.map(self._sent, sent)]
-        found = (self._answered(each, *answer, before) for each, answer in zip(sent, answers, strict=True))
-        return [each for each in found if each is not None]
+    def burst(self, message: str) -> list[Pending]:
+        """Send copies of a message over HTTP at the same time; return those that have to be sent again."""
+        assert self._asking is not None  # noqa: S101 - such schedules are for contracts with input.http
+        return self._asking.at_once([self._pending(message) for _ in range(BURST)])
 
     def abort(self, message: str) -> None:
         """Send one more copy of a message in a transaction, and abort that: nothing is owed, nobody is to see it."""
@@ -172,38 +164,14 @@ class Lane:
         self.namespace.abort(envelope)
         self.note("aborted", copy=copy)
 
-    def ask(self, pending: "Pending") -> "Pending | None":
-        """Send a copy over HTTP, once; return it where the answer says neither yes nor no.
+    def ask(self, pending: Pending) -> Pending | None:
+        """Send a copy once more over HTTP; return it where the answer says neither yes nor no."""
+        assert self._asking is not None  # noqa: S101 - only what was published so is pending
+        return self._asking.ask(pending)
 
-        Where a chain of services has tried in vain, it may have decided: then it gives the same answer to every
-        repetition, without trying any more.
-        """
-        before = len(self.record)
-        return self._answered(pending, *self._sent(pending), before)
-
-    def _sent(self, pending: "Pending") -> tuple[int, str]:
-        assert self._entry is not None  # noqa: S101 - only what is published so is pending, or doubled
-        return self._entry.ask(pending.envelope)
-
-    def _answered(self, pending: "Pending", status: int, note: str, before: int) -> "Pending | None":
-        """Take an answer in: `before` is how many events there were when it was asked for."""
-        copy = pending.copy
-        self.note("asked", copy=copy, size=status, note=note)
-        if accepted(status):
-            self.note("published", copy=copy, size=status, settles=True)
-        elif not refused(status):
-            about = (pending.message, None)
-            tried = any(e.event in _TRIES and e.message in about for e in self.record.since(before))
-            return self._unless_declined(pending.answered(status, tried=tried))
-        elif self.cast.messages[pending.message].poison is None:
-            self.note("published", copy=copy, size=status, ok=False, note=note)
-        return None
-
-    def _unless_declined(self, pending: "Pending") -> "Pending | None":
-        if pending.same < _SAME:
-            return pending
-        self.note("declined", copy=pending.copy, size=pending.status)
-        return None
+    def _pending(self, message: str) -> Pending:
+        copy, envelope = self.cast.next_copy(message)
+        return Pending(message, copy, envelope, poison=self.cast.messages[message].poison is not None)
 
     def check_in_time(self, letter: Letter, *, stale: bool = False) -> None:
         """Note an output of an earlier case that was not seen then; one that is repeated does no harm."""
@@ -312,8 +280,9 @@ class Lane:
     def _open_entry(self, stack: ExitStack) -> None:
         if self.contract.input.http:
             method, address = method_and_address(self.contract.input.http)
-            self._entry = HttpEntry(method, templates.fill(address, self.parts[0].runtime))
-            stack.callback(self._entry.close)
+            entry = HttpEntry(method, templates.fill(address, self.parts[0].runtime))
+            stack.callback(entry.close)
+            self._asking = Asking(entry, self.record, self.note)
 
     def recorded(self, *events: Event) -> None:
         """Take events that a relay saw."""
@@ -323,28 +292,3 @@ class Lane:
             elif event.event == "expires":
                 self.expires[event.queue] = event.size
         self.record.add(*events)
-
-
-@dataclass(frozen=True)
-class Pending:
-    """A copy that nobody has said yes or no to: it is sent again, with the same idempotency key."""
-
-    message: str
-    copy: str
-    envelope: Envelope
-    status: int = 0
-    """What was answered last."""
-    tried: bool = False
-    """Whether a service has asked another one about it."""
-    same: int = 0
-    """How often in a row the same answer came, since it was tried, without anything being tried."""
-
-    def answered(self, status: int, *, tried: bool) -> "Pending":
-        """Return it after one more answer, for which another service was asked or not."""
-        idle = self.tried and not tried and status not in _OPEN
-        return replace(
-            self,
-            status=status,
-            tried=self.tried or tried,
-            same=self.same + 1 if idle and status == self.status else 0,
-        )

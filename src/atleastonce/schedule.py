@@ -17,12 +17,14 @@ from atleastonce.errors import UsageError
 
 When = Literal["before", "after"]
 Verb = Literal[
-    "publish", "double", "start", "stop", "cut", "isolate", "mend", "restart", "unroute", "reroute", "wait", "replay",
+    "publish", "burst", "start", "stop", "cut", "isolate", "mend", "restart", "unroute", "reroute", "wait", "replay",
     "rewind", "forget", "abort", "rebalance",
 ]  # fmt: skip
 _VERBS: tuple[Verb, ...] = get_args(Verb)
-SENDS: frozenset[Verb] = frozenset({"publish", "double"})
+SENDS: frozenset[Verb] = frozenset({"publish", "burst"})
 """The verbs that send copies of a message, which the service has to take."""
+BURST = 4
+"""How many copies a burst has: of two that are sent together, one may be answered before the other is read."""
 OF_A_SERVICE: frozenset[Verb] = frozenset(
     {"start", "stop", "cut", "isolate", "mend", "rewind", "forget", "rebalance"}
 )
@@ -75,8 +77,8 @@ class Action(
 ):
     """One thing the runner does; exactly one field is set.
 
-    `publish`: one more copy of that message, and wait for the broker's confirm. `double`: two more copies of that
-    message over HTTP, at the same time, as of somebody who clicks twice. `start`: once the traps that
+    `publish`: one more copy of that message, and wait for the broker's confirm. `burst`: four more copies of that
+    message over HTTP, at the same time, as of clients that do not wait. `start`: once the traps that
     end that service have sprung and its links are buried, start it again. `stop`: SIGTERM, and wait.
     `cut`: reset every link of that service. `isolate`: the same, and refuse new ones until `mend`; both wait
     until the health endpoint of the service says so, where it has one. `restart`: the broker, which is its only
@@ -90,7 +92,7 @@ class Action(
     """
 
     publish: str | None = None
-    double: str | None = None
+    burst: str | None = None
     start: str | None = None
     stop: str | None = None
     cut: str | None = None
@@ -214,7 +216,7 @@ class Schedule(
     @cached_property
     def published(self) -> tuple[str, ...]:
         """The messages that are published at all, in the order of their first publication."""
-        sent = (a.double if a.publish is None else a.publish for a in self.actions)
+        sent = (a.burst if a.publish is None else a.publish for a in self.actions)
         return tuple(dict.fromkeys(name for name in sent if name is not None))
 
     @cached_property

@@ -46,13 +46,26 @@ def test_correct_chain_is_left_alone(subject, chain):
     assert found.tallies["backs-off"].kept > 3
 
 
-def test_two_requests_at_the_same_time_are_tried(subject, chain):
-    """A depot that is right about one request after the other: who clicks twice gets two pieces, 8 of 10 times."""
+@pytest.mark.parametrize("status", [409, 422])
+def test_who_calls_a_repetition_a_mistake_is_right_too(subject, chain, status):
+    """What is known already was accepted, or its answer was lost: nothing is broken, and none is unknown."""
+    given = chain()
+    text = given.text.replace('AGAIN = ""', f'AGAIN = "{status}"')
+    found = subject(msgspec.structs.replace(given, text=text, contract=parse(text))).verify(PLAN).findings
+    tallies = found.tallies
+    assert {name: tally.broken + tally.unknown for name, tally in tallies.items()} == dict.fromkeys(
+        tallies, 0
+    )
+    assert tallies["effects-once"].kept > 10
+
+
+def test_requests_at_the_same_time_are_tried(subject, chain):
+    """A depot that is right about one request after the other: who does not wait gets two pieces, 8 of 10 times."""
     found = subject(chain("races")).verify(Plan(messages=2, explore=("duplicates",), confirm=1)).findings
     example = found.counterexample("effects-once")
     assert example is not None, found.tallies
     schedule = example.judged.history.header.schedule
-    assert [action.verb for action in schedule.actions] == ["double"]
+    assert [action.verb for action in schedule.actions] == ["burst"]
     replayed = subject(chain("races")).replay(schedule, times=10)
     assert sum(each.broke("effects-once") for each in replayed) >= 8
     (right,) = subject(chain()).replay(schedule)

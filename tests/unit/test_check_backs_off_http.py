@@ -50,14 +50,12 @@ def test_declared_attempts_are_kept() -> None:
     )
 
 
-def test_attempts_for_two_requests_at_the_same_time_are_not_judged() -> None:
-    """Each of the two may be what the depot is asked for; nothing tells which attempt belongs to which."""
-    doubled = history(
-        tried(0.0), seen(), seen(), actions=(Action(double="m1"),), promised={PROMISE: DECLARED}
-    )
-    found = backs_off.check(doubled)
+def test_attempts_for_requests_at_the_same_time_are_not_judged() -> None:
+    """Each of them may be what the depot is asked for; nothing tells which attempt belongs to which."""
+    burst = history(tried(0.0), seen(), seen(), actions=(Action(burst="m1"),), promised={PROMISE: DECLARED})
+    found = backs_off.check(burst)
     assert (found.outcome, found.occasion) == ("unknown", False)
-    assert found.reason.startswith("of two requests of ours at the same time")
+    assert found.reason.startswith("of requests of ours at the same time")
 
 
 def test_attempts_may_end_with_success() -> None:

@@ -42,11 +42,11 @@ def test_over_http_copies_also_come_at_the_same_time() -> None:
     """Of each message, and of all; nobody else brings it about that two requests overlap."""
     found = [each.describe() for each in duplicates(CALM, contract())]
     assert found[-3:] == [
-        "double m1; publish m2",
-        "publish m1; double m2",
-        "double m1; double m2",
+        "burst m1; publish m2",
+        "publish m1; burst m2",
+        "burst m1; burst m2",
     ]
-    assert all("double" not in each for each in found[:-3])
+    assert all("burst" not in each for each in found[:-3])
 
 
 def test_every_request_of_a_message_is_struck_in_every_way() -> None:

@@ -43,11 +43,11 @@ def test_what_is_about_no_service_need_not_name_one(action):
     checked(action)
 
 
-def test_two_at_the_same_time_need_a_way_in_over_http():
+def test_what_comes_at_the_same_time_needs_a_way_in_over_http():
     """Over a broker nobody sends so."""
-    checked(Action(double="m1"), given='http = "POST http://127.0.0.1:{port}/"')
+    checked(Action(burst="m1"), given='http = "POST http://127.0.0.1:{port}/"')
     with pytest.raises(UsageError, match="over HTTP"):
-        checked(Action(double="m1"))
+        checked(Action(burst="m1"))
 
 
 @pytest.mark.parametrize("verb", ["start", "stop", "cut", "isolate", "mend", "rewind", "forget", "rebalance"])

@@ -106,12 +106,12 @@ def test_instances_are_numbered_where_there_are_several() -> None:
 @pytest.mark.parametrize("fields", [{}, {"publish": "m1", "start": "inventory"}])
 def test_action_does_exactly_one_thing(fields: dict[str, str]) -> None:
     """An action that does nothing, or two things, is none."""
-    with pytest.raises(ValueError, match="an action has exactly one of publish, double, start, stop"):
+    with pytest.raises(ValueError, match="an action has exactly one of publish, burst, start, stop"):
         Action(**fields)
 
 
 VERBS = (
-    "publish, double, start, stop, cut, isolate, mend, restart, unroute, reroute, wait, replay, rewind, forget, "
+    "publish, burst, start, stop, cut, isolate, mend, restart, unroute, reroute, wait, replay, rewind, forget, "
     "abort, rebalance"
 )
 NAME = "name a schedule.json that a run has saved"

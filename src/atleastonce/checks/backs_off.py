@@ -118,8 +118,8 @@ def _delivered(case: Case) -> list[_Tried]:
 
 def _asked(case: Case) -> list[_Tried]:
     """Return what one service asked another one and what failed, where every attempt was seen."""
-    if case.planned("double"):
-        reason = "of two requests of ours at the same time, each may be what a service asks another one for"
+    if case.planned("burst"):
+        reason = "of requests of ours at the same time, each may be what a service asks another one for"
         raise Unjudgeable(reason, occasion=False)
     declared = BacksOff(attempts=1, schedule=(), calls=tuple(case.option(PROMISE, "calls", ())))
     chained = [each for each in case.series if declared.covers(each.call)]

@@ -39,9 +39,9 @@ def run(counterexample: Path, *, times: int, contract: Path | None, source: Sour
 def check_planned(planned: Schedule, contract: ContractFile) -> None:
     """Raise UsageError for a schedule that names what does not exist, or does what the contract has no way in for."""
     services = contract.contract.all_services
-    if "double" in planned.verbs and not contract.contract.input.http:
+    if "burst" in planned.verbs and not contract.contract.input.http:
         raise UsageError(
-            "schedule.json: double sends a message twice at the same time over HTTP; set input.http"
+            "schedule.json: burst sends a message over HTTP, several times at once; set input.http"
         )
     for trap in planned.traps:
         if trap.do not in FAULTS:

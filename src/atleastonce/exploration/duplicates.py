@@ -12,7 +12,7 @@ from atleastonce.schedule import Action, Schedule, publish
 def duplicates(calm: History, contract: Contract) -> Iterator[Schedule]:
     """Yield, for every message, a second copy at once and one behind all others; then everything twice.
 
-    Over HTTP, where nobody else brings it about, also two copies at the same time: of each message, then of all.
+    Over HTTP, where nobody else brings it about, also some copies at the same time: of each message, then of all.
     """
     schedule = calm.header.schedule
     names = tuple(schedule.messages)
@@ -22,10 +22,10 @@ def duplicates(calm: History, contract: Contract) -> Iterator[Schedule]:
     for order in dict.fromkeys(orders):
         yield msgspec.structs.replace(schedule, actions=publish(*order))
     if contract.input.http:
-        for doubled in dict.fromkeys([*((name,) for name in names), names]):
-            yield _doubling(schedule, doubled)
+        for together in dict.fromkeys([*((name,) for name in names), names]):
+            yield _bursting(schedule, together)
 
 
-def _doubling(schedule: Schedule, doubled: Collection[str]) -> Schedule:
-    actions = (Action(double=name) if name in doubled else Action(publish=name) for name in schedule.messages)
+def _bursting(schedule: Schedule, together: Collection[str]) -> Schedule:
+    actions = (Action(burst=name) if name in together else Action(publish=name) for name in schedule.messages)
     return msgspec.structs.replace(schedule, actions=tuple(actions))

@@ -9,7 +9,7 @@ from atleastonce.report.rows import counted
 from atleastonce.report.story import Lane, Step
 from atleastonce.report.strikes import strikes
 from atleastonce.report.wording import allowed, copy_number, introduced, named, queue_name, succeeded
-from atleastonce.schedule import VARIATIONS, Schedule
+from atleastonce.schedule import BURST, VARIATIONS, Schedule
 
 OF_NO_MESSAGE = frozenset({
     "start", "stop", "exit", "exited", "cut", "isolated", "mended", "health", "depth", "looped",
@@ -25,7 +25,7 @@ class Conduct:
     def __init__(self, history: History) -> None:
         self._history = history
         self._asked: set[str | None] = set()
-        self._doubles = _doubles(history.header.schedule)
+        self._bursts = _bursts(history.header.schedule)
         self._waits = (each.target for each in history.header.schedule.actions if each.verb == "wait")
 
     def step(self, event: Event) -> Step | None:
@@ -65,8 +65,8 @@ class Conduct:
             return Step("ask", what, "runner", "service", answer)
         if repeated:
             remark = f"{answer}; {allowed('ask')}"
-        elif event.copy in self._doubles:
-            remark = f"at the same time, {answer}; {allowed('double')}"
+        elif event.copy in self._bursts:
+            remark = f"at the same time, {answer}; {allowed('burst')}"
         else:
             remark = f"{answer}; {allowed('ask again')}"
         return Step("ask", f"{what} again", "runner", "service", f"the same request, {remark}", kind="again")
@@ -165,14 +165,15 @@ def _health(event: Event) -> Step:
     return Step("health", event.service, "service", "runner", answer)
 
 
-def _doubles(schedule: Schedule) -> set[str]:
-    """Return the copies that were sent at the same time as the one before them."""
+def _bursts(schedule: Schedule) -> set[str]:
+    """Return the copies that were sent at the same time as the first of their burst."""
     found: set[str] = set()
     copies: Counter[str] = Counter()
     for action in schedule.actions:
-        copies[action.target] += 2 if action.verb == "double" else action.verb == "publish"
-        if action.verb == "double":
-            found.add(f"{action.target}#{copies[action.target]}")
+        copies[action.target] += BURST if action.verb == "burst" else action.verb == "publish"
+        if action.verb == "burst":
+            last = copies[action.target]
+            found |= {f"{action.target}#{number}" for number in range(last - BURST + 2, last + 1)}
     return found
 
 

@@ -14,7 +14,7 @@ ALLOWED: Mapping[str, str] = {
     "poison": "a broker passes on any bytes, whoever wrote them",
     "ask": "what was not answered 2xx may be asked again",
     "ask again": "an answer may be lost on its way; who has not seen it asks again",
-    "double": "who clicks twice, or gives up waiting, asks again before there is an answer",
+    "burst": "who clicks twice, or gives up waiting, asks again before there is an answer",
     "stop": "a service may be down while messages are accepted",
     "cut": "a connection may break at any moment; unacknowledged messages are redelivered",
     "isolate": "a network may be parted, and whole again later",

@@ -6,14 +6,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import urllib3
 
 from atleastonce.errors import TransportError
+from atleastonce.schedule import BURST
 from atleastonce.transports import Envelope
 
 NO_ANSWER = 0
-AT_ONCE = 2
-"""How many copies are sent at the same time, at the most."""
+CONFLICT = 409
 _OK = range(200, 300)
 _OURS = range(400, 500)
-_LATER = (408, 409, 425, 429)
+_LATER = (408, CONFLICT, 425, 429)
 """Answers of 4xx that say nothing against the request itself: it may be repeated."""
 
 
@@ -24,7 +24,7 @@ class HttpEntry:
         self.address = url
         self._method = method
         # Never repeated on its own: each request that is sent must be in the history.
-        self._pool = urllib3.PoolManager(retries=False, timeout=timeout, maxsize=AT_ONCE)
+        self._pool = urllib3.PoolManager(retries=False, timeout=timeout, maxsize=BURST)
 
     def ask(self, envelope: Envelope) -> tuple[int, str]:
         """Send one request; return the status (`NO_ANSWER` where there was none) and what came with it."""

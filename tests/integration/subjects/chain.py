@@ -2,7 +2,8 @@
 
 The standard library alone: HTTP/1.0, a connection a request, one JSON file a service. BUG in the environment of the
 shop makes it wrong: `new-key`, `no-retry`, `hot`, `endless`, or `forgets` (the depot, its keys), or `races` (the depot
-looks first, and remembers later: of two requests at the same time each finds nothing).
+looks first, and remembers later: of two requests at the same time each finds nothing). AGAIN is what the shop answers
+to an order that it knows already; it is answered as it was by default.
 """
 
 import itertools
@@ -20,6 +21,7 @@ from typing import Any
 
 BUG = os.environ.get("BUG", "")
 GAPS = {"no-retry": [], "hot": [0.0, 0.0], "endless": [0.1] * 50}.get(BUG, [0.1, 0.2])
+AGAIN = int(os.environ.get("AGAIN") or 0)
 STATE = Path(os.environ["DATA_DIR"]) / f"{sys.argv[1]}.json"
 LOCK = threading.Lock()
 
@@ -56,6 +58,8 @@ def ask(key: str, body: bytes) -> int:
 
 def sell(key: str, body: bytes) -> int:
     """Have an order taken from the depot, trying again where that fails."""
+    if AGAIN and json.loads(body)["order"] in read():
+        return AGAIN
     for gap in itertools.chain(GAPS, [None]):
         if ask(key, body) == 200:
             remember(json.loads(body)["order"], "placed")
@@ -71,6 +75,7 @@ def take(key: str, body: bytes) -> int:
     if BUG != "races":
         remember(str(uuid.uuid4()) if BUG == "forgets" else key, order)
     elif key not in read():
+        time.sleep(0.1)  # as long as a bank takes that is asked whether the customer can pay
         remember(str(uuid.uuid4()), order)
         remember(key, "taken")
     return 200
