@@ -34,7 +34,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
     of its idempotency key and body; not `ok`: the relay did not pass it on) and the ``response`` to it (`size`
     is the status; 503 to a request that is not `ok` is the relay's own). The relay adds ``open`` and ``closed`` (a
     link, or one channel of it), ``unreached`` (nobody took the connection), ``delays`` (a queue that the subject
-    declared to keep messages for a while) and ``expires`` (one whose messages live for `size` milliseconds).
+    declared to keep messages for a while, or put a copy into with a time to live; no queue: it gave such a copy to an
+    exchange) and ``expires`` (one whose messages live for `size` milliseconds).
 
     The runner's own, of the schedule: ``published`` (a copy of ours; `ok` is the broker's confirm, or an
     answer of 2xx), ``asked`` (one request of ours to an HTTP service; `size` is the status, 0 for no answer),

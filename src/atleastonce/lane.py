@@ -66,6 +66,7 @@ class Lane:
         self._observer = HttpObserver()
         self.expires: dict[str, int] = {}
         self._consumed: set[tuple[str, str]] = set()
+        self._parking: frozenset[str] = frozenset()
         self._seen: set[tuple[str, str | None]] = set()
         self._stack = ExitStack()
         self._asking: Asking | None = None
@@ -92,6 +93,9 @@ class Lane:
             for part in self.parts:
                 part.await_ready()
             self._prepare(deadline)
+            delays = self.namespace.delays()
+            self._parking = frozenset(queue for queue, always in delays.items() if not always)
+            self._consumed |= {(queue, "") for queue, always in delays.items() if always}
             consumed = {queue for queue, _ in self._consumed}
             self.names.taps = frozenset(consumed & {*self.contract.output.queues})
             self._stack = stack.pop_all()
@@ -287,8 +291,12 @@ class Lane:
     def recorded(self, *events: Event) -> None:
         """Take events that a relay saw."""
         for event in events:
-            if event.event in ("consume", "delays"):
+            if event.event == "consume":
                 self._consumed.add((event.queue, event.group))
+            elif event.event == "delays":
+                # What an exchange has may be in any of these.
+                delaying = {event.queue} if event.queue else self._parking
+                self._consumed |= {(queue, "") for queue in delaying - {*self.namespace.ends()}}
             elif event.event == "expires":
                 self.expires[event.queue] = event.size
         self.record.add(*events)

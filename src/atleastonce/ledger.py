@@ -35,6 +35,8 @@ class Ledger:
         self._twice_owed: set[str] = set()
         self._in_hand: dict[_Place, str | None] = {}
         self._adrift: set[str] = set()
+        self.on_its_way: dict[str, float] = {}
+        """The copies that the subject set aside, or gave to an exchange, and since when: nobody has met them yet."""
         self._committing: dict[str, tuple[str, int]] = {}
         self._unanswerable: set[str] = set()
         self._unconfirmed: dict[_Place, Event] = {}
@@ -99,6 +101,7 @@ class Ledger:
         if event.copy:
             self._count(event.copy)
             self._adrift.discard(event.copy)
+            self.on_its_way.pop(event.copy, None)
             self._committing.pop(event.copy, None)
             self._unanswerable.discard(event.copy)
             # Settled already: the broker did not learn of it before the link died, so it is owed again.
@@ -124,12 +127,16 @@ class Ledger:
     def _disposed(self, event: Event) -> None:
         self._in_hand.pop(_place(event), None)
         self._settle(event)
+        if event.copy and event.settles and event.event != "ack":
+            self.on_its_way[event.copy] = event.t
         if event.copy and not event.settles:
             self._adrift.add(event.copy)
 
     def _sent(self, event: Event) -> None:
         if event.side == "subject":
             self._owe(event, 1)
+            if event.copy and "/" in event.queue:
+                self.on_its_way[event.copy] = event.t
             if event.tag:
                 self._unconfirmed[_place(event)] = event
 
@@ -184,6 +191,7 @@ class Ledger:
 
     def _arrived(self, event: Event) -> None:
         """Settle a copy at its end: passed on by the subject, set aside by the broker, or before a committed offset."""
+        self.on_its_way.pop(event.copy or "", None)
         if event.copy and self._settled[event.copy] < self._owed[event.copy]:
             self._change(event.copy, settled=1)
             self._adrift.discard(event.copy)

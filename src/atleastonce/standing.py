@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable
+from math import inf
 
 from atleastonce.casting import dead_letters, outputs
 from atleastonce.history import Event, Observation, Output
@@ -19,6 +20,8 @@ _INNOCENT = 100
 _EXITS = 5
 """How often services may end by themselves, and settle nothing in between, in a case without poison."""
 
+_ON_ITS_WAY = 1.0
+"""Seconds for which all queues are empty before a copy that was set aside, and came nowhere, is taken to be gone."""
 _IDLE = 0.5
 """Seconds without an event before the broker is asked what a group has committed."""
 
@@ -56,6 +59,7 @@ class Standing:
         self._settled_before = 0
         self._places: dict[str, tuple[int, int]] = {}
         self._asked = 0.0
+        self._empty_since = inf
         promised = lane.contract.promised.get("poison-set-aside")
         attempts = promised.attempts if isinstance(promised, PoisonSetAside) else _ATTEMPTS
         disturbances = len(schedule.traps) + sum(action.verb != "publish" for action in schedule.actions)
@@ -105,7 +109,7 @@ class Standing:
     def settled(self) -> bool:
         """Tell whether every confirmed copy was settled by something that passed, and nothing waits."""
         self.read()
-        if self.ledger.passed_on or self.ledger.given_back:
+        if self.ledger.passed_on or self.ledger.given_back or self.ledger.on_its_way:
             self.collect()
             self.read()
         if self._progress is not None and (unsettled := self.ledger.unsettled()):
@@ -119,7 +123,19 @@ class Standing:
             return False
         if self.ledger.unconfirmed:
             return False
-        return not self._depth(self.lane.subscriptions())
+        if self._depth(self.lane.subscriptions()):
+            self._empty_since = inf
+            return False
+        self._empty_since = min(self._empty_since, self.lane.record.clock())
+        return self._met()
+
+    def _met(self) -> bool:
+        """Tell whether what was set aside, or handed to an exchange, has come somewhere, or nowhere.
+
+        Between two queues, as behind a delay, a message is in neither for a moment.
+        """
+        since = max((self._empty_since, *self.ledger.on_its_way.values()))
+        return not self.ledger.on_its_way or self.lane.record.clock() - since >= _ON_ITS_WAY
 
     def _depth(self, subscriptions: Collection[Subscription]) -> int:
         if self._progress is not None:

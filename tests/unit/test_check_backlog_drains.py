@@ -1,5 +1,7 @@
 """backlog-drains: what was accepted while the service was down takes effect after it starts."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from atleastonce.checks import backlog_drains
@@ -74,36 +76,46 @@ def test_backlog_that_stays_is_broken() -> None:
     )
 
 
-def eight(order: str, *, partitions: str = "") -> str:
-    """Return an outage of four waiting and four new messages, settled in this order, a second each."""
-    waiting, new = ("; ".join(f"published m{n}#1" for n in group) for group in ("1234", "5678"))
-    settled = "; ".join(f"deliver m{n}#1; ack m{n}#1 +1" for n in order)
-    return f"stop; {waiting}; depth =4; start; ready; {new}; {settled}{partitions}; quiet; canary"
+OLD, NEW = range(1, 9), range(9, 17)
+"""What waits while the service is down, and what comes when it is back."""
+
+
+def sixteen(*order: int, consumer: str = "") -> str:
+    """Return an outage of eight waiting and eight new messages, settled in this order, a second each."""
+    waiting, new = ("; ".join(f"published m{n}#1" for n in group) for group in (OLD, NEW))
+    by = {n: f" *{consumer}{1 if n in OLD else 2}" if consumer else "" for n in order}
+    settled = "; ".join(f"deliver m{n}#1{by[n]}; ack m{n}#1{by[n]} +1" for n in order)
+    return f"stop; {waiting}; depth =8; start; ready; {new}; {settled}; quiet; canary"
 
 
 @pytest.mark.parametrize(
     ("order", "starved"),
     [
-        ("12345678", ""),
-        ("15263748", ""),
-        ("12567834", ""),
-        ("56781234", "m1, m2, m3, m4"),
-        ("15672348", "m2, m3, m4"),
+        ((*OLD, *NEW), ()),
+        ([n for pair in zip(OLD, NEW, strict=True) for n in pair], ()),
+        ((*OLD[:4], *NEW, *OLD[4:]), ()),
+        ((*NEW, *OLD), OLD),
+        ((*OLD[:1], *NEW[:6], *OLD[1:], *NEW[6:]), OLD[1:]),
     ],
 )
-def test_backlog_that_new_messages_overtake_is_starved(order: str, starved: str) -> None:
+def test_backlog_that_new_messages_overtake_is_starved(order: Sequence[int], starved: Sequence[int]) -> None:
     """Most of what waited, settled only after most of what was new: served last in, first out."""
-    verdict = judged(eight(order), every := seen({"/stock": 8}), every)
-    count = starved.count("m")
-    said = f"settled {count} of 4 that waited, after most of the new ones"
+    verdict = judged(sixteen(*order), every := seen({"/stock": 16}), every)
+    said = f"settled {len(starved)} of 8 that waited, after most of the new ones"
     assert [line.partition(" (")[0] for line in verdict.evidence] == ([said] if starved else [])
-    assert verdict.blamed == tuple(filter(None, starved.split(", ")))
+    assert verdict.blamed == tuple(f"m{n}" for n in starved)
 
 
 def test_what_one_commit_settled_came_together() -> None:
     """At one time there is no order."""
-    happened = eight("56781234").replace(" +1", "")
-    assert judged(happened, every := seen({"/stock": 8}), every).outcome == "kept"
+    happened = sixteen(*NEW, *OLD).replace(" +1", "")
+    assert judged(happened, every := seen({"/stock": 16}), every).outcome == "kept"
+
+
+def test_one_consumer_may_be_busy_with_what_waited_while_another_is_idle() -> None:
+    """Who comes first takes all that waits, as far as it may prefetch, and the new ones go to the others."""
+    happened = sixteen(*NEW, *OLD, consumer="inventory-")
+    assert judged(happened, every := seen({"/stock": 16}), every).outcome == "kept"
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,23 @@ def test_copy_that_was_set_aside_is_settled_where_it_arrives() -> None:
     assert ledger("published m1#1; deliver m1#1; reject m1#1; arrived m1#1").unsettled() == ()
 
 
+@pytest.mark.parametrize(
+    "left", ["reject m1#1", "nack m1#1", "publish m1#1 >retry/in; confirm m1#1 >retry/in; ack m1#1"]
+)
+@pytest.mark.parametrize(("met", "there"), [("", True), ("arrived m1#1", False), ("deliver m1#1", False)])
+def test_copy_that_left_the_service_is_on_its_way_until_it_is_met(left: str, met: str, there: bool) -> None:
+    """Set aside, or given to an exchange: it may lie in a queue that nobody has told us of."""
+    found = ledger(f"published m1#1; deliver m1#1; {left}; {met}")
+    assert ("m1#1" in found.on_its_way) is there
+    assert bool(found.unsettled()) is (met == "deliver m1#1")
+
+
+def test_what_is_acknowledged_or_has_to_come_again_is_not_on_its_way() -> None:
+    """An acknowledgement is the end; a copy that the broker took back is with it."""
+    assert not ledger("published m1#1; deliver m1#1; ack m1#1").on_its_way
+    assert not ledger("published m1#1; deliver m1#1; requeue m1#1").on_its_way
+
+
 def test_copy_that_went_to_an_exchange_is_owed_when_it_comes_again() -> None:
     """Nobody knows where an exchange leads; an audit log never gives anything back."""
     passed_on = "published m1#1; deliver m1#1; publish m1#1 >audit/key; ack m1#1"

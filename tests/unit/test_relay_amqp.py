@@ -257,6 +257,25 @@ def test_publication_says_where_it_goes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("exchange", "body", "properties", "delays"),
+    [
+        ("", BODIES["m1"], {"expiration": "500"}, ["later"]),
+        ("retry", BODIES["m1"], {"expiration": "500"}, [""]),
+        ("", BODIES["m1"], {}, []),
+        ("", b"an output", {"expiration": "500"}, []),
+    ],
+)
+def test_copy_that_is_given_a_time_to_live_may_come_back(exchange, body, properties, delays) -> None:
+    """Out of that queue, or out of whichever an exchange puts it into; an output is no copy."""
+    talk = Talk()
+    talk.subject(
+        Channel.Open(),
+        content(Basic.Publish(0, exchange, "later"), body, headers=HEADERS, **properties),
+    )
+    assert [event.queue for event in talk.events if event.event == "delays"] == delays
+
+
+@pytest.mark.parametrize(
     ("properties", "text", "found"),
     [
         ({"headers": HEADERS}, BODIES["m1"].decode(), ("m1", "m1#1")),

@@ -2,9 +2,10 @@
 
 Assumes one outage, from a stop to the next start; messages published between them are the backlog, those after
 the start are fresh. The deadline is the one after which the runner gave up waiting for quiet;
-it is accused only where the canary kept its time. That one starves the other is judged from four of each on, in
-one partition, by the times at which they were settled: a service may well work on several at once. A dead
-letter is no effect. Linear in the events.
+it is accused only where the canary kept its time. That one starves the other is judged from eight of each on, in
+one partition and by one consumer, by the times at which they were settled: a service may well work on several at once,
+and a consumer that took all that had waited may be busy with it while another one is idle. A dead letter is no
+effect. Linear in the events.
 """
 
 from typing import NamedTuple
@@ -16,8 +17,12 @@ from atleastonce.schedule import SENTINEL
 from atleastonce.verdict import Verdict
 
 PROMISE = "backlog-drains"
-_ENOUGH = 4
+_ENOUGH = 8
 """From how many messages on their order says something."""
+
+
+_Place = tuple[str | int, ...]
+"""A queue and a partition, and the service, link and channel by which a message was settled that lay there."""
 
 
 class _Outage(NamedTuple):
@@ -121,21 +126,23 @@ def _starved(case: Case, outage: _Outage) -> Verdict | None:
     return None
 
 
-def _settled(case: Case) -> tuple[dict[str, float], dict[str, tuple[str, int]]]:
-    """Return when each message was settled for the last time, and in which queue and partition it was put.
+def _settled(case: Case) -> tuple[dict[str, float], dict[str, _Place]]:
+    """Return when each message was settled for the last time, where it was put, and by which consumer.
 
     What was settled at one time, by one commit, came together.
     """
     settled: dict[str, float] = {}
-    place: dict[str, tuple[str, int]] = {}
+    put: dict[str, tuple[str, int]] = {}
+    consumer: dict[str, tuple[str, int, int]] = {}
     for event in case.history.events:
         if not event.message:
             continue
         if event.event == "published":
-            place.setdefault(event.message, (event.queue, event.partition))
+            put.setdefault(event.message, (event.queue, event.partition))
         elif event.settles:
             settled[event.message] = event.t
-    return settled, place
+            consumer[event.message] = (event.service, event.link, event.channel)
+    return settled, {message: (*where, *consumer.get(message, ())) for message, where in put.items()}
 
 
 def _kept(case: Case, outage: _Outage) -> Verdict:

@@ -144,6 +144,9 @@ class Channel:
                 if self._confirms:
                     self._published += 1
                     self._unconfirmed[self._published] = _Owned(message, copy, queue)
+                if copy is not None and content.properties.expiration:
+                    where = "" if method.exchange else queue
+                    yield Event(event="delays", side=side, channel=self._number, queue=where)
                 yield Event(
                     event="publish", side=side, channel=self._number, tag=self._published, message=message,
                     copy=copy, queue=queue, size=size,

@@ -82,6 +82,12 @@ class Namespace(Protocol):
     def exists(self, queue: str) -> bool:
         """Tell whether there is such a queue."""
 
+    def delays(self) -> Mapping[str, bool]:
+        """Return the queues that hand on, after a while, what nobody takes out of them, but for `ends`.
+
+        True where it is the queue that says after how long, False where each message may.
+        """
+
     def reopen(self) -> None:
         """Forget the connections of our own, which a restart of the broker has ended."""
 

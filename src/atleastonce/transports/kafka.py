@@ -148,6 +148,10 @@ class KafkaNamespace:
         """Say yes: nothing is dropped."""
         return True
 
+    def delays(self) -> Mapping[str, bool]:
+        """Return nothing: a record stays where it is."""
+        return {}
+
     def reopen(self) -> None:
         """Do nothing: these clients connect again by themselves."""
 

@@ -10,6 +10,10 @@ from atleastonce.transports import Envelope, Subscription
 class NoLog:
     """The part of `transports.Namespace` that is Kafka's alone, for all others."""
 
+    def delays(self) -> Mapping[str, bool]:
+        """Return nothing: there are no queues that hand on what lies in them."""
+        return {}
+
     def again(self, name: str) -> NoReturn:
         """Raise TransportError: there is no log that could be read twice."""
         raise TransportError(f"there is no log that {name} could read again")

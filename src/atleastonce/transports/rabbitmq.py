@@ -136,6 +136,17 @@ class RabbitmqNamespace(NoLog):
         """Tell whether there is such a queue."""
         return self._count(queue) is not None
 
+    def delays(self) -> Mapping[str, bool]:
+        """Read from the management interface which queues have a dead-letter exchange, and which a time to live."""
+        if self._management is None:
+            return {}
+        known = self._management.arguments(self.name)
+        return {
+            queue: "message-ttl" in said
+            for queue, said in known.items()
+            if "dead-letter-exchange" in said and queue not in self.ends()
+        }
+
     def reopen(self) -> None:
         """Forget our connection; the next use opens another."""
         self._drop()
@@ -261,6 +272,27 @@ class Management:
         except OSError as exc:
             raise ContractError(f"broker.definitions: cannot read {path}: {exc.strerror}") from exc
         self._request("POST", f"definitions/{quote(vhost, safe='')}", body)
+
+    def arguments(self, vhost: str) -> dict[str, set[str]]:
+        """Return which arguments, without their ``x-``, each queue was declared with, or has by a policy."""
+        place = quote(vhost, safe="")
+        # What a queue comes to have by all of them is told with the statistics only, which are seconds behind.
+        policies = {
+            key: {each["name"]: each["definition"] for each in self._read(f"{key}/{place}")}
+            for key in ("policies", "operator-policies")
+        }
+        queues = self._read(f"queues/{place}?columns=name,arguments,policy,operator_policy")
+        return {
+            each["name"]: {
+                key.removeprefix("x-")
+                for key in (
+                    *each["arguments"],
+                    *policies["policies"].get(each.get("policy"), ()),
+                    *policies["operator-policies"].get(each.get("operator_policy"), ()),
+                )
+            }
+            for each in queues
+        }
 
     def queue(self, vhost: str, name: str) -> Deleted:
         """Read how a queue was declared and where it is bound to."""
