@@ -161,7 +161,7 @@ class Decisions(Database):
 
     def _take(self, tx: sa.Connection, fresh: Sequence[Decided], stock: Mapping[str, int]) -> None:
         """Write down what is left in stock of what these orders got."""
-        names = {name for decided in fresh if not decided.reason for name in decided.placed.order.items}
+        names: set[str] = set().union(*(each.placed.order.items for each in fresh if not each.reason))
         if names:
             tx.execute(_KEEP, [{"item": name, "left": stock[name]} for name in sorted(names)])
 
@@ -188,7 +188,8 @@ def _decision(placed: Placed, stock: dict[str, int]) -> Decided:
 
 def _row(decided: Decided) -> tuple[Any, ...]:
     placed = decided.placed
-    return (placed.order.order_id, placed.partition, placed.offset, placed.body, decided.reason)
+    # Not as bytes: Python's sqlite3 asks the value itself, and its type, how they are to be stored.
+    return placed.order.order_id, placed.partition, placed.offset, bytearray(placed.body), decided.reason
 
 
 def _decided(row: Any) -> Decided:

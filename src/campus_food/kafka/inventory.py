@@ -71,7 +71,6 @@ class Inventory(Consumer):
             self.ask(self.transactions.abort, within=COMMITTING)
             self.rewind(records)
             return
-        self.told |= {partition: offset for (_, partition), offset in positions(records).items()}
         self.report(orders, decided)
 
     def read(self, records: Sequence[Message]) -> tuple[list[Placed], list[Poison]]:
@@ -91,14 +90,16 @@ class Inventory(Consumer):
 
     def tell(self, records: Sequence[Message], decided: Sequence[Decided], poison: Sequence[Poison]) -> None:
         """Put into one transaction what is to be said, what is set aside, and how far the group has come."""
+        reached = positions(records)
         self.transactions.begin()
         self.write(decided)
         for record, reason in poison:
             set_aside(self.transactions.produce, self.cluster.dead_letters, record, reason)
-        offsets = [TopicPartition(*place, offset) for place, offset in positions(records).items()]
+        offsets = [TopicPartition(*place, offset) for place, offset in reached.items()]
         group = self._client.consumer_group_metadata()
         self.ask(lambda: self.transactions.take_offsets(offsets, group), within=COMMITTING)
         self.ask(self.transactions.commit, within=COMMITTING)
+        self.told |= {partition: offset for (_, partition), offset in reached.items()}
 
     def write(self, decided: Sequence[Decided]) -> None:
         """Hand over what is told of orders, keyed by order."""
