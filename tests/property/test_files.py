@@ -124,7 +124,7 @@ def carried(path: Path) -> None:
     """Load a schedule, and ask of it what a replay asks before anything runs."""
     try:
         found = schedule.load(path)
-        replay._check(found, ON)
+        replay.check_planned(found, ON)
     except UsageError as exc:
         sentence(exc)
         return
