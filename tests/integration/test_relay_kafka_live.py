@@ -101,7 +101,7 @@ def scene(kafka: Broker) -> Iterator[Scene]:
             (kafka.host, kafka.port),
             "subject",
             lambda at: KafkaWire(names, at),
-            scene.events.append,
+            lambda *events: scene.events.extend(events),
             lambda *_: scene.relay.absorb(),
         )
         with scene.relay:
