@@ -85,7 +85,8 @@ class Campaign:
             self._watcher.stage("clean runs")
             calm = self._calm(workshop)
             findings.versions = calm.header.versions
-            findings.restless = workshop.restless(calm.header.schedule)
+            expected = workshop.expected(calm.header.schedule)
+            findings.restless, findings.unmoved = expected.restless, expected.unmoved
             traced = self._traced(calm, workshop, findings)
             schedules = self._schedules(calm, onward(each.history for each in traced))
             findings.planned = len(traced) + len(schedules)

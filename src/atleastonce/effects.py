@@ -20,7 +20,8 @@ Kind = Literal["surplus", "deficit", "differs"]
 Changes = dict[str, dict[str, Any]]
 """Per observed path, what changed: ``{"by": -4}`` for a number, or a text like ``"9.50"``, ``{"to": …}`` for another,
 ``{"gone": …}``, and ``{"added": […], "removed": […]}`` for a list whose length changed. A number or list
-that was not there before counts from nothing: so the first case on fresh state compares with later ones."""
+that was not there before, or null as a sum of no rows is, counts from nothing: so the first case on fresh state
+compares with later ones."""
 
 _MISSING = object()
 _NAME = re.compile(r"<(?P<message>[^.<>]+)\.\w+>")
@@ -87,16 +88,17 @@ def _list_change(before: list[Any], after: list[Any]) -> dict[str, Any]:
 
 def _by(before: Any, after: Any) -> float | None:
     """Return by how much a number changed; None where they are not two of a kind. Money is often a decimal text."""
+    nothing = before is _MISSING or before is None
     if isinstance(after, str):
-        old = "0" if before is _MISSING else before
+        old = "0" if nothing else before
         if not (
             isinstance(old, str) and _DECIMAL.fullmatch(after) and (old == "0" or _DECIMAL.fullmatch(old))
         ):
             return None
         return _difference(float(old), float(after)) or None  # 1.5 and 1.50 are two texts
-    if not _is_number(after) or not (_is_number(before) or before is _MISSING):
+    if not _is_number(after) or not (_is_number(before) or nothing):
         return None
-    return _difference(0 if before is _MISSING else before, after)
+    return _difference(0 if nothing else before, after)
 
 
 def _difference(before: float, after: float) -> float:
@@ -195,6 +197,22 @@ def unstable(first: Observation, second: Observation, ignore: Iterable[str]) -> 
     ignored = tuple(ignore)
     differing = (*_compare_changes(first.values, second.values), *_compare_outputs(first, second, ignored))
     return tuple(dict.fromkeys(difference.where for difference in differing))
+
+
+def grew(first: Observation, second: Observation) -> bool:
+    """Tell whether two clean runs differ only within lists that were longer from the first on.
+
+    So does a table with a row per product: the first order of one makes its row, and later ones change it.
+    """
+    lists = [path for path, change in first.values.items() if "added" in change and path not in second.values]
+    differing = {
+        where
+        for where in {*first.values, *second.values}
+        if first.values.get(where) != second.values.get(where)
+    }
+    return bool(lists) and all(
+        any(where == path or where.startswith(f"{path}[") for path in lists) for where in differing
+    )
 
 
 def restless(first: Observation, second: Observation, ignore: Iterable[str]) -> str:

@@ -80,6 +80,8 @@ class Expectation:
     pace: Pace
     restless: str
     """Where the two clean runs differ, so that nothing can be judged by them; empty where they do not."""
+    unmoved: tuple[str, ...] = ()
+    """What is observed and neither of them changed."""
 
 
 def stillness(history: History) -> float:

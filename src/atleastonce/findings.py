@@ -110,7 +110,8 @@ class Findings:
     """What a campaign found; `settings` are the broker's that change verdicts or speed.
 
     `curves` are those of its outages, in the order they were carried out; a report draws the steepest few.
-    `left_out` says which exploration was left out, and why; `restless` where the first clean runs differ.
+    `left_out` says which exploration was left out, and why; `restless` where the first clean runs differ; `unmoved`
+    is what is observed and they did not change.
     """
 
     service: str
@@ -125,6 +126,14 @@ class Findings:
     curves: list[Curve] = field(default_factory=list)
     left_out: str = ""
     restless: str = ""
+    unmoved: tuple[str, ...] = ()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What whoever reads the verdicts has to know of the run."""
+        still = ", ".join(self.unmoved)
+        blind = f"no clean run changed anything at {still}: nothing that is lost shows there; is it what you meant?"
+        return tuple(filter(None, (self.left_out, blind if still else "")))
 
     @property
     def outcome(self) -> Outcome:

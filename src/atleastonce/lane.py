@@ -221,6 +221,10 @@ class Lane:
             dead_letters=tuple(dead),
         )
 
+    def unmoved(self, changed: Iterable[str]) -> tuple[str, ...]:
+        """Return what is observed where none of these paths lies."""
+        return self._sights.unmoved(self.cast, changed)
+
     def report(self) -> str:
         """Return what the first service reports of the log, as it is but for names; raise ObservationError.
 

@@ -1,6 +1,6 @@
 """What a contract observes of the services of a lane: addresses, a command, queries; and a snapshot of it all."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -47,6 +47,19 @@ class Sights:
                 elif unused:
                     break
         return seen
+
+    def unmoved(self, cast: Cast, changed: Iterable[str]) -> tuple[str, ...]:
+        """Return what is observed where none of these paths lies."""
+        moved = [*changed]
+        return tuple(
+            template
+            for template, _ in self._read
+            if not any(
+                path.startswith(f"{label} $")
+                for label in cast.addresses(template, self._runtime)
+                for path in moved
+            )
+        )
 
 
 def _readers(

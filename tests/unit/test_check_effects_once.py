@@ -66,6 +66,16 @@ def test_another_effect_is_broken_and_no_surplus() -> None:
     assert (verdict.outcome, verdict.surplus, verdict.blamed) == ("broken", False, ("m1",))
 
 
+def test_a_larger_total_beside_what_is_missing_may_come_of_that() -> None:
+    """A refund that is lost leaves a total larger: that is no second effect."""
+    clean, faulty = seen({"/sum": 16, "/r/<m1.id>": "paid"}), seen({"/sum": 20})
+    verdict = judged(clean=clean, faulty=faulty)
+    assert (verdict.outcome, verdict.occasion) == ("unknown", True)
+    assert "may come of what is missing: /r/<m1.id> $" in verdict.reason
+    both = judged(clean=clean, faulty=seen({"/sum": 20, "/r/<m1.id>": "paid"}))
+    assert both.outcome == "broken"
+
+
 def test_missing_effect_is_not_charged_here() -> None:
     """A lost effect is the business of nothing-lost."""
     assert judged(faulty=seen({"/stock": 10})).outcome == "kept"
@@ -157,7 +167,7 @@ def test_what_went_wrong_is_said(happened: str, reason: str) -> None:
 
 def test_trap_of_the_schedule_must_have_sprung() -> None:
     """A history that does not tell of the trap proves nothing, even if it tells of no failure."""
-    surplus = seen({"/stock": 8})
+    surplus = seen({"/stock": 8}, "m1:a")
     silent = history(TWICE, ONE, surplus, before={"/stock": 10}, traps=(KILL,))
     sprung = history(
         TWICE + "; sprung: kill before ack(m1)", ONE, surplus, before={"/stock": 10}, traps=(KILL,)

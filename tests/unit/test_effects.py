@@ -24,6 +24,9 @@ from histories import outputs
         ({"n": 1}, {}, {"/a $.n": {"gone": 1}}),
         ("20.20", "60.60", {"/a $": {"by": 40.4}}),
         ({}, {"sum": "9.50"}, {"/a $.sum": {"by": 9.5}}),
+        ({"sum": None}, {"sum": 3}, {"/a $.sum": {"by": 3}}),
+        ({"sum": None}, {"sum": "9.50"}, {"/a $.sum": {"by": 9.5}}),
+        ({"at": None}, {"at": "noon"}, {"/a $.at": {"to": "noon"}}),
         ("1.5", "1.50", {"/a $": {"to": "1.50"}}),
         ("1.5", 2.5, {"/a $": {"to": 2.5}}),
         ("1.2.3", "1.2.4", {"/a $": {"to": "1.2.4"}}),
@@ -144,6 +147,41 @@ def test_unstable_names_where_two_clean_runs_differ() -> None:
         first, second, ()
     )
     assert effects.restless(first, first, ()) == ""
+
+
+def clean(**values: Any) -> Observation:
+    """Return a clean run that changed this, with lists for what was added."""
+    changed = {
+        f"/a $.{k.replace('_', '.')}": v if isinstance(v, dict) else {"added": v, "removed": []}
+        for k, v in values.items()
+    }
+    return Observation(observed="clean-1", values=changed)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "grew"),
+    [
+        (clean(n={"by": 1}, rows=["soup 1"]), clean(n={"by": 1}, **{"rows[0]_times": {"by": 1}}), True),
+        (clean(n={"by": 1}, rows=["soup 1"]), clean(n={"by": 2}, **{"rows[0]_times": {"by": 1}}), False),
+        (clean(rows=["soup 1"]), clean(rows=["soup 2"]), False),
+        (clean(rows=["soup 1"]), clean(), True),
+        (clean(**{"rows[0]_times": {"by": 1}}), clean(rows=["soup 1"]), False),
+        (clean(n={"by": 1}), clean(n={"by": 1}), False),
+    ],
+    ids=[
+        "a row",
+        "a row and a number",
+        "other rows",
+        "a row that stays",
+        "the second grew",
+        "nothing differs",
+    ],
+)
+def test_rows_that_only_the_first_of_two_runs_makes(
+    first: Observation, second: Observation, grew: bool
+) -> None:
+    """They are why two clean runs differ where everything else is alike."""
+    assert effects.grew(first, second) is grew
 
 
 def test_what_never_stood_still_proves_nothing() -> None:

@@ -68,6 +68,24 @@ def test_a_query_shows_its_rows(shop: Path) -> None:
     database.close()
 
 
+@pytest.mark.parametrize(
+    ("query", "dishes"),
+    [("SELECT * FROM sold", "flan soup"), ("SELECT * FROM sold ORDER BY times DESC", "soup flan")],
+)
+def test_rows_are_sorted_by_their_names_unless_the_query_says(
+    tmp_path: Path, query: str, dishes: str
+) -> None:
+    """PostgreSQL returns a row elsewhere once it was changed."""
+    path = tmp_path / "shop.db"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE sold (times INTEGER, dish TEXT)")
+        database.execute("INSERT INTO sold VALUES (12, 'soup'), (3, 'flan')")
+    database.close()
+    observer = SqlObserver(f"sqlite:///{path}")
+    assert " ".join(row["dish"] for row in observer.get(query)) == dishes
+    observer.close()
+
+
 def test_a_query_that_fails_sees_nothing(shop: Path) -> None:
     """A missing table or file is not taken for a state that is empty, and no file is made."""
     with pytest.raises(ObservationError, match="no such table"):

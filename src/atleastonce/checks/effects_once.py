@@ -38,6 +38,11 @@ def _judged(case: Case) -> Verdict:
     if case.poisons and not blamed(more):
         # The clean runs go without poison: nobody knows what a service may count, or note, of it.
         raise Unjudgeable(f"{', '.join(case.poisons)} may be what is more: {'; '.join(evidence(more))}")
+    if not blamed(more) and (short := [each for each in differences if each.kind == "deficit"]):
+        # A refund that is lost leaves a total larger: what is less by name may be all there is to it.
+        raise Unjudgeable(
+            f"{'; '.join(evidence(more))} may come of what is missing: {'; '.join(evidence(short))}"
+        )
     case.stands(more)
     named = blamed(more)
     guilty = named or tuple(seen)

@@ -4,14 +4,20 @@ Needs SQLAlchemy, and the driver of the database: ``pip install 'atleastonce[sql
 """
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from atleastonce.errors import ContractError, ObservationError
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
+
+
+_ORDERED = re.compile(r"\border\s+by\b", re.IGNORECASE)
 
 
 class SqlObserver:
@@ -34,10 +40,15 @@ class SqlObserver:
         self._failures = (sa.exc.SQLAlchemyError,)
 
     def get(self, query: str) -> Any:
-        """Return the rows of a query, or None for none; raise ObservationError where it fails."""
+        """Return the rows of a query, or None for none; raise ObservationError where it fails.
+
+        Rows come as a database stores them, and PostgreSQL stores one anew when it changes (its documentation, 7.5
+        "Sorting Rows"). So they are sorted by what names them, texts and the like, unless the query says ORDER BY.
+        """
         self._exists()
         with self._translated(query), self._engine.connect() as connection:
-            return _rows(connection.exec_driver_sql(query)) or None
+            rows = _rows(connection.exec_driver_sql(query))
+        return (rows if _ORDERED.search(query) else sorted(rows, key=_name)) or None
 
     def close(self) -> None:
         """Close what is open."""
@@ -61,6 +72,12 @@ class SqlObserver:
 
 def _rows(found: "sa.CursorResult[Any]") -> list[dict[str, Any]]:
     return [{name: _plain(value) for name, value in row.items()} for row in found.mappings()]
+
+
+def _name(row: dict[str, Any]) -> tuple[bytes, bytes]:
+    """Return what a row is known by: its columns that do not count, and those that do only behind them."""
+    texts = {name: value for name, value in row.items() if not isinstance(value, int | float)}
+    return msgspec.json.encode(texts), msgspec.json.encode(row)
 
 
 def _plain(value: Any) -> Any:

@@ -60,9 +60,9 @@ def _about(findings: Findings) -> str:
     title = f"## {findings.service} on {broker_name(findings.broker)}"
     ran = f"{findings.carried_out} of {findings.planned} schedules in {findings.seconds:.1f} s"
     known = {**findings.settings, **versions(findings)}
-    left_out = [f"- {findings.left_out}"] if findings.left_out else []
+    remarks = (f"- {cell(remark)}" for remark in findings.remarks)
     return "\n".join(
-        (title, "", f"- {ran}", *left_out, *(f"- {name}: `{value}`" for name, value in known.items()))
+        (title, "", f"- {ran}", *remarks, *(f"- {name}: `{value}`" for name, value in known.items()))
     )
 
 

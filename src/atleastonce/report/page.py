@@ -69,6 +69,7 @@ def _group(findings: Findings, verdicts: Sequence[Any]) -> dict[str, Any]:
         "broker": broker_name(findings.broker),
         "rows": verdicts,
         "ran": f"{findings.carried_out} of {findings.planned} schedules in {findings.seconds:.1f} s",
+        "remarks": findings.remarks,
         "unknowns": unexplained(findings),
         "outages": [_outage(curve) for curve in curves.steepest(findings)],
         "facts": {**findings.settings, **versions(findings)},

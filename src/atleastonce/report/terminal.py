@@ -42,8 +42,8 @@ def show(console: "Console", found: Sequence[Findings], stories: Sequence[tuple[
             about = f"{row.promise} of {row.service} on {row.broker} is unknown: {row.reason}"
             console.print(about, style=COLOURS["unknown"], markup=False, soft_wrap=True)
     for findings in found:
-        if findings.left_out:
-            console.print(findings.left_out, style=COLOURS["unknown"], markup=False, soft_wrap=True)
+        for remark in findings.remarks:
+            console.print(remark, style=COLOURS["unknown"], markup=False, soft_wrap=True)
         for curve in steepest(findings):
             about = f"{findings.service} on {findings.broker}: " if len(found) > 1 else ""
             console.print(about + said(curve), style=_PARTS["curve"], markup=False, soft_wrap=True)

@@ -13,6 +13,8 @@ import pika
 TABLES = """
 CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY, total INTEGER);
 CREATE TABLE IF NOT EXISTS till (name TEXT PRIMARY KEY, total INTEGER);
+CREATE TABLE IF NOT EXISTS sold (dish TEXT PRIMARY KEY, times INTEGER);
+CREATE TABLE IF NOT EXISTS refused (id TEXT);
 INSERT OR IGNORE INTO till VALUES ('sum', 0);
 """
 
@@ -35,6 +37,9 @@ def consume(path: str) -> None:
         new = database.execute("INSERT OR IGNORE INTO orders VALUES (?, 3)", (order["id"],)).rowcount
         if new or os.environ["CAREFUL"] == "no":
             database.execute("UPDATE till SET total = total + 3")
+            database.execute(
+                "INSERT INTO sold VALUES ('soup', 1) ON CONFLICT (dish) DO UPDATE SET times = times + 1"
+            )
         database.execute("COMMIT")
         channel.basic_ack(method.delivery_tag)
 
