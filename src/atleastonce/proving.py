@@ -137,7 +137,10 @@ def _why_not(promise: str, first: Judged, again: Sequence[Judged]) -> str:
 
 
 def _entangled(promise: str, failure: Judged) -> tuple[int, bool, int]:
-    """Return how many messages a failure is about, whether it is a race, and its steps: the least is the easiest."""
+    """Return how many messages a failure is about, whether it is a race, and its steps: the least is the easiest.
+
+    A log that is read again with nothing varied differs by the order and the batches in which it came, by chance.
+    """
     schedule = failure.history.header.schedule
     about = {*failure.verdicts[promise].blamed, *schedule.trapped}
-    return len(about), "burst" in schedule.verbs, schedule.steps
+    return len(about), "burst" in schedule.verbs or schedule.replays == "again", schedule.steps

@@ -40,13 +40,21 @@ _VALUES = {
 _Runs = Sequence[tuple[Place, int]]
 
 
+_Log = Sequence[tuple[Place, int]]
+"""The records of a log as they were published, each with its offset."""
+_Order = Callable[[_Log], _Runs]
+
+
 class _Way(NamedTuple):
-    """How the second reader differs from the first: in its environment, and in how the log is served to it."""
+    """How the second reader differs from the first: in its environment, and in how the log is served to it.
+
+    Without an `order`, both get what they ask for as it comes, and so in an order that is chance.
+    """
 
     first: Mapping[str, str]
     second: Mapping[str, str]
     said: str
-    order: Callable[[Sequence[tuple[Place, int]]], _Runs] = lambda _: ()
+    order: tuple[_Order, _Order] | None = None
 
 
 def replayed(
@@ -109,20 +117,25 @@ class _Replay:
             case ("clock", _, _):
                 folder = self._site.directory(self._name)
                 set_back = clock.environment(folder, self._site.environment(own_environment()))
-                return _Way(same, {**same, **set_back}, f"{-clock.SHIFT / 86400:.1f} days")
+                said = f"{-clock.SHIFT / 86400:.1f} days"
+                return _Way(same, {**same, **set_back}, said, (_by_partition, _by_partition))
             case ("partitions", _, _):
-                return _Way(same, same, "each is withheld until the one before is read", _by_partition)
+                said = "each is withheld until the one before is read"
+                return _Way(same, same, said, (_as_published, _last_first))
             case ("batches", _, _):
-                seed = self._schedule.seed
-                return _Way(
-                    same, same, "fetches are answered with one of them", lambda log: _merged(log, seed)
-                )
+
+                def merged(log: _Log) -> _Runs:
+                    return _merged(log, self._schedule.seed)
+
+                said = "fetches are answered with one of them, and first with all of a partition"
+                return _Way(same, same, said, (_by_partition, merged))
             case ("env", _, name):
                 first, second = _VALUES.get(name, ("", "1"))
                 first = own.get(name, first)
                 second = second if second != first else "2"
                 there = {name: first} if first and name not in own else {}
-                return _Way({**same, **there}, {**same, name: second}, f"{name}={second}")
+                order = (_by_partition, _by_partition)
+                return _Way({**same, **there}, {**same, name: second}, f"{name}={second}", order)
         raise ServiceError(f"this version knows no such way ({replay})")
 
     # -- the comparison
@@ -191,7 +204,10 @@ class _Pair:
 
     def first(self, stack: ExitStack, way: _Way, published: Sequence[str]) -> Lane:
         """Start a service, and publish the log."""
-        lane = Lane(self._site, self._name, ids=self._ids, twist=way.first).open()
+        lane = Lane(self._site, self._name, ids=self._ids, twist=way.first)
+        if way.order is not None:
+            lane.names.turns.hold()
+        lane.open()
         stack.callback(lane.close)
         lane.begin("log", self._schedule)
         for message in published:
@@ -199,6 +215,9 @@ class _Pair:
         for event in lane.record.events():
             if event.event == "published":
                 self._log.append(((lane.input_topic, event.partition), event.offset))
+        if way.order is not None:
+            runs = way.order[0](self._log)
+            lane.loop.call(lambda: lane.names.turns.begin(runs))
         self._lanes.append(lane)
         return lane
 
@@ -207,7 +226,8 @@ class _Pair:
         lane = Lane(
             self._site, f"{self._name}-again", on=self._lanes[0].namespace, ids=self._ids, twist=way.second
         )
-        lane.names.turns.begin(way.order(self._log))
+        if way.order is not None:
+            lane.names.turns.begin(way.order[1](self._log))
         lane.open()
         stack.callback(lane.close)
         lane.begin("log", self._schedule)
@@ -268,20 +288,28 @@ class _Pair:
         self._shown = self._shown or still.shown
 
 
-def _by_partition(log: Sequence[tuple[Place, int]]) -> _Runs:
-    """Serve partition by partition, the last one first."""
+def _as_published(log: _Log) -> _Runs:
+    """Serve record by record, in the order in which they came."""
+    return [(place, offset + 1) for place, offset in log]
+
+
+def _by_partition(log: _Log) -> _Runs:
+    """Serve partition by partition, each at once."""
     ends = dict(log)
-    if len(ends) < 2:  # noqa: PLR2004 - an order needs two
-        return ()
-    return [(place, ends[place] + 1) for place in sorted(ends, reverse=True)]
+    return [(place, ends[place] + 1) for place in sorted(ends)]
 
 
-def _merged(log: Sequence[tuple[Place, int]], seed: int) -> _Runs:
+def _last_first(log: _Log) -> _Runs:
+    """Serve partition by partition, each at once, the last one first."""
+    return _by_partition(log)[::-1]
+
+
+def _merged(log: _Log, seed: int) -> _Runs:
     """Serve record by record, each partition in its own order, and these mixed another way than they came."""
     return [*_mixed(log, random.Random(seed))]  # noqa: S311 - for variety, not for secrecy
 
 
-def _mixed(log: Sequence[tuple[Place, int]], chance: random.Random) -> Iterator[tuple[Place, int]]:
+def _mixed(log: _Log, chance: random.Random) -> Iterator[tuple[Place, int]]:
     waiting: dict[Place, list[int]] = {}
     for place, offset in log:
         waiting.setdefault(place, []).append(offset)

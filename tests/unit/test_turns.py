@@ -29,6 +29,15 @@ def test_the_next_run_begins_behind_the_one_before() -> None:
     ]
 
 
+def test_what_is_held_is_served_once_the_runs_are_known() -> None:
+    """A log may be written before it is known in which order it is to be read."""
+    turns = Turns()
+    turns.hold()
+    held = turns.limit(ONE)
+    turns.begin([(ONE, 1)])
+    assert (held, turns.limit(ONE), turns.limit(OTHER)) == (0, 1, None)
+
+
 def test_a_new_life_begins_anew_but_what_was_read_was_read() -> None:
     """The positions are those of this life; the furthest is that of all."""
     turns = Turns()

@@ -11,8 +11,9 @@ class Turns:
     """Lets the partitions of a log have their turns, one run of records after the other.
 
     A run is a place and the offset up to which it is served; the next one begins once a reader asks for what lies
-    behind it. Without runs, everything is served at once. What belongs to no run is always served. Filled by the
-    runner before anybody reads; afterwards the relays of one lane share it, on one thread.
+    behind it. Without runs, everything is served at once. What belongs to no run is always served, unless all is held
+    until the runs are known. Filled by the runner before anybody reads, or on the thread of the relays of one lane,
+    which share it.
     """
 
     def __init__(self) -> None:
@@ -22,9 +23,15 @@ class Turns:
         """The greatest that ever was, in any life of the readers."""
         self._runs: deque[tuple[Place, int]] = deque()
         self._places: frozenset[Place] = frozenset()
+        self._held = False
+
+    def hold(self) -> None:
+        """Serve nothing until the runs begin."""
+        self._held = True
 
     def begin(self, runs: Iterable[tuple[Place, int]]) -> None:
         """Serve these runs, in this order."""
+        self._held = False
         self._runs = deque(runs)
         self._places = frozenset(place for place, _ in self._runs)
 
@@ -41,6 +48,8 @@ class Turns:
 
     def limit(self, place: Place) -> int | None:
         """Return the offset up to which a place is served now, None for all of it."""
+        if self._held:
+            return 0
         if not self._runs or place not in self._places:
             return None
         turn, until = self._runs[0]
