@@ -14,6 +14,7 @@ from itertools import islice
 
 from atleastonce.casting import cast_list
 from atleastonce.exploration import DEFAULT, EXPLORERS
+from atleastonce.exploration.crash_points import in_both
 from atleastonce.exploration.ordering import family, in_turn
 from atleastonce.exploration.writes import onward
 from atleastonce.findings import Findings, Judged, curves
@@ -112,14 +113,13 @@ class Campaign:
     # -- stages
 
     def _calm(self, workshop: Workshop) -> History:
-        """Make the clean runs, while the other lanes are being opened."""
+        """Make the clean runs, while the other lanes are being opened; return what passes in both."""
         others = self._lanes - 1
-        if not others:
-            return workshop.calm(self._messages())
-        with ThreadPoolExecutor(others) as ahead:
+        with ThreadPoolExecutor(max(1, others)) as ahead:
             for _ in range(others):
                 ahead.submit(workshop.open_ahead)
-            return workshop.calm(self._messages())
+            first, second = workshop.calm(self._messages())
+        return in_both(first, second, self._site.contract.contract)
 
     @property
     def _lanes(self) -> int:

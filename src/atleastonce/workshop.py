@@ -70,8 +70,8 @@ class Workshop:
         while not self._free.empty():
             self._free.get_nowait().close()
 
-    def calm(self, schedule: Schedule) -> History:
-        """Make the clean runs of a schedule's messages and return the history of the first."""
+    def calm(self, schedule: Schedule) -> tuple[History, History]:
+        """Make the clean runs of a schedule's messages and return their histories."""
         with self._lane() as lane:
             return self._expect(lane, schedule)
 
@@ -215,7 +215,7 @@ class Workshop:
                 self._expect(lane, msgspec.structs.replace(schedule, actions=publish(*names), traps=()))
             return self._expected[sent]
 
-    def _expect(self, lane: Lane, schedule: Schedule) -> History:
+    def _expect(self, lane: Lane, schedule: Schedule) -> tuple[History, History]:
         """Make two clean runs of a set of messages, and keep them.
 
         The second takes them in reverse, the sentinel first, and begins with an orderly restart: what depends on
@@ -229,9 +229,9 @@ class Workshop:
             pace = msgspec.structs.replace(pace, settles=calm)
         names = tuple(self._contract.all_services)
         restart = (*(Action(stop=name) for name in names), *(Action(start=name) for name in names))
-        reverse = (*restart, *publish(SENTINEL), *schedule.actions[::-1])
-        other = msgspec.structs.replace(schedule, actions=reverse)
-        second, _ = self._clean(lane, other, pace, "clean-2")
+        backwards = (*restart, *publish(SENTINEL), *schedule.actions[::-1])
+        other = msgspec.structs.replace(schedule, actions=backwards)
+        second, reverse = self._clean(lane, other, pace, "clean-2")
         ignore = self._contract.observe.ignore
         differing = effects.restless(first, second, ignore)
         if differing and effects.grew(first, second):
@@ -243,7 +243,7 @@ class Workshop:
         unmoved = lane.unmoved({*first.values, *second.values})
         self._expected[_sent(schedule)] = Expectation(first, second, pace, differing, unmoved)
         self._worked = True
-        return history
+        return history, reverse
 
     def _clean(
         self, lane: Lane, schedule: Schedule, pace: Pace, moment: Moment

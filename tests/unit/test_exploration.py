@@ -8,7 +8,7 @@ import pytest
 
 from atleastonce.contract import BrokerKind, BrokerTable, Contract, Input, Poison, Replay, Service, Topic
 from atleastonce.exploration import EXPLORERS
-from atleastonce.exploration.crash_points import crash_points, crashes
+from atleastonce.exploration.crash_points import crash_points, crashes, in_both
 from atleastonce.exploration.crowd import crowd
 from atleastonce.exploration.duplicates import duplicates
 from atleastonce.exploration.kafka import kafka
@@ -50,6 +50,15 @@ def calm(happened: str, expires: int | None = None) -> History:
 def told(schedules: Iterable[Schedule]) -> list[str]:
     """Return schedules in words."""
     return [schedule.describe() for schedule in schedules]
+
+
+def test_what_passes_by_chance_is_no_crash_point() -> None:
+    """Only what passes as often when the same messages come once more is sure to be there again."""
+    once = "start; published m1#1; consume; deliver m1#1; publish m1 >out; ack m1#1; quiet"
+    twice = calm(once.replace("ack", "publish m1 >out; ack"))
+    shop = contract("nothing-lost")
+    assert told(crash_points(in_both(twice, calm(once), shop), shop)) == told(crash_points(calm(once), shop))
+    assert in_both(twice, twice, shop) == twice
 
 
 def test_crash_points_stand_before_and_after_every_event() -> None:

@@ -20,6 +20,9 @@ A ``response`` is the broker's word on a commit or on the end of a transaction: 
 makes a difference.
 """
 
+Point = tuple[str, str, str, int]
+"""Service, event, message, and which time. Which instance of a service a message goes to differs from run to run."""
+
 
 def crashes(calm: History, contract: Contract) -> Iterator[Schedule]:
     """Yield every crash point, and an orderly end (SIGTERM) of the service while it is at work on a message."""
@@ -29,6 +32,18 @@ def crashes(calm: History, contract: Contract) -> Iterator[Schedule]:
             yield struck(calm, point, "after", "stop")
 
 
+def in_both(first: History, second: History, contract: Contract) -> History:
+    """Return the first calm run without protocol events that passed less often in the second.
+
+    An outbox that is looked through all the time may send a message twice where an answer came late: to wait for
+    that again is to wait for chance.
+    """
+    left = Counter(point[:3] for point in passed(second, contract))
+    chance = {id(event) for event, point in _points(first, contract) if point[3] > left[point[:3]]}
+    kept = tuple(event for event in first.events if id(event) not in chance)
+    return msgspec.structs.replace(first, events=kept)
+
+
 def crash_points(calm: History, contract: Contract, fault: str = "kill") -> Iterator[Schedule]:
     """Yield one schedule per crash point: the same messages, one trap, and the service started again."""
     for point in passed(calm, contract):
@@ -36,7 +51,7 @@ def crash_points(calm: History, contract: Contract, fault: str = "kill") -> Iter
             yield struck(calm, point, when, fault)
 
 
-def struck(calm: History, point: tuple[str, str, str, int], when: When, fault: str) -> Schedule:
+def struck(calm: History, point: Point, when: When, fault: str) -> Schedule:
     """Return the schedule in which a fault strikes at one point; what it ends is started again."""
     given = calm.header.schedule
     starts = () if fault == "cut" else (Action(start=point[0]),)
@@ -47,24 +62,25 @@ def struck(calm: History, point: tuple[str, str, str, int], when: When, fault: s
     )
 
 
-def trap_at(point: tuple[str, str, str, int], when: When, fault: str) -> Trap:
+def trap_at(point: Point, when: When, fault: str) -> Trap:
     """Return the trap that lets a fault strike at one point, as `passed` yields it."""
     service, event, message, nth = point
     return Trap(when=when, event=event, message=message, nth=nth, service=service, do=fault)
 
 
-def passed(calm: History, contract: Contract) -> Iterator[tuple[str, str, str, int]]:
-    """Yield service, event, message and which time, for every protocol event of the calm run with the broker.
+def passed(calm: History, contract: Contract) -> Iterator[Point]:
+    """Yield every protocol event of the calm run with the broker."""
+    return (point for _, point in _points(calm, contract))
 
-    Which instance of a service a message goes to differs from run to run: the point belongs to the service.
-    """
+
+def _points(calm: History, contract: Contract) -> Iterator[tuple[Event, Point]]:
     times: Counter[tuple[str, str, str]] = Counter()
     messages = calm.header.schedule.messages
     for event in calm.events:
         if event.message in messages and event.event in PROTOCOL_EVENTS and not event.to:
             key = (_service(event, contract), event.event, str(event.message))
             times[key] += 1
-            yield (*key, times[key])
+            yield event, (*key, times[key])
 
 
 def _service(event: Event, contract: Contract) -> str:
