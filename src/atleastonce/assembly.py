@@ -5,13 +5,17 @@ link it was; what observes a service, or asks it first, reaches it directly.
 """
 
 import itertools
+import os
+import shlex
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Protocol
 
 from atleastonce import templates
 from atleastonce.brokers.ports import free_ports
-from atleastonce.contract import Contract, Service
+from atleastonce.contract import Contract, ContractFile, Service
+from atleastonce.errors import ContractError
 from atleastonce.faults import FAULTS
 from atleastonce.faults.scene import Scene
 from atleastonce.history import Event
@@ -32,6 +36,24 @@ from atleastonce.transports.http import method_and_address
 from atleastonce.write_points import WritePoints
 
 _HTTP = "http:"
+
+
+def at_hand(file: ContractFile) -> None:
+    """Raise ContractError for a program or a file that the contract names and that is not there."""
+    folder, contract = file.path.resolve().parent, file.contract
+    for name, service in contract.all_services.items():
+        program = next(iter(shlex.split(service.command)), "")
+        path = {**own_environment(), **service.env}.get("PATH", os.defpath)
+        sought = program if os.sep not in program else str(folder / program)
+        known = program and not any(templates.placeholders(f"{program}{path}"))
+        if known and shutil.which(sought, path=path) is None:
+            where = "service" if contract.service else f"services.{name}"
+            raise ContractError(
+                f"{where}.command: found no program {program!r}; it is run without a shell, from {folder}: "
+                "name one in PATH, or the way to it from there"
+            )
+    if (given := contract.broker.definitions) and not (folder / given).is_file():
+        raise ContractError(f"broker.definitions: found no file {given!r} in {folder}; name one there")
 
 
 class Ground(Protocol):

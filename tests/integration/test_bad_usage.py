@@ -39,7 +39,12 @@ WRONG = {
     "does not start": (
         "python -m campus_food.rabbitmq.inventory",
         "no-such-program",
-        ["cannot start service", "no-such-program", "No such file"],
+        ["service.command", "no-such-program", "name one in PATH"],
+    ),
+    "no definitions": (
+        'kind = "rabbitmq"',
+        'kind = "rabbitmq"\ndefinitions = "topology.json"',
+        ["broker.definitions", "topology.json"],
     ),
     "ends at once": (
         "python -m campus_food.rabbitmq.inventory",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from atleastonce.assembly import at_hand
 from atleastonce.campaign import Campaign, Plan
 from atleastonce.commands.presenting import presenter
 from atleastonce.commands.session import Source, session
@@ -35,6 +36,7 @@ def run(
     """Verify a contract, show and write the verdicts, and return the exit code."""
     contract = with_queue_type(load(file), queue_type)
     refuse(contract.contract)
+    at_hand(contract)
     plan = replace(plan, explore=explored(explore), budget=None if budget is None else duration(budget))
     shown = presenter(report)
     with (
