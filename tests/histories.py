@@ -16,10 +16,10 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from atleastonce import effects
-from atleastonce.history import Event, Header, History, Moment, Observation, Output
+from atleastonce.history import Event, Header, History, Moment, Observation, Output, Side
 from atleastonce.schedule import SENTINEL, Action, Message, Schedule, Trap, publish
 
-_SIDES = {
+_SIDES: dict[str, Side] = {
     "deliver": "broker",
     "fetch": "broker",
     "confirm": "broker",

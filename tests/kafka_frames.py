@@ -14,7 +14,7 @@ from kio.records.schema import NewRecordBatch, Record, RecordHeader
 from kio.records.writers import write_batch
 from kio.schema.errors import ErrorCode
 from kio.serial import entity_writer
-from kio.static.primitive import i8, i16, i64
+from kio.static.primitive import TZAwareMicros, i8, i16, i32, i64
 
 from atleastonce.relay.codec import COPY_HEADER
 from atleastonce.relay.kafka_protocol import Api, write_request
@@ -22,7 +22,7 @@ from atleastonce.relay.kafka_protocol import Api, write_request
 TOPIC = "orders"
 TOPIC_ID = uuid.UUID(int=7)
 IDS = [str(uuid.UUID(int=n + 1000)) for n in range(4)]
-NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+NOW = TZAwareMicros.parse(dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
 
 
 def packed(*messages: int, first: int = 0, codec: int = 0, flags: int = 0, producer: int = -1) -> bytes:
@@ -30,7 +30,7 @@ def packed(*messages: int, first: int = 0, codec: int = 0, flags: int = 0, produ
     records = [
         Record(
             attributes=i8(0),
-            timestamp=NOW,  # type: ignore[arg-type]
+            timestamp=NOW,
             offset=i64(first + n),
             key=b"four",
             value=IDS[message].encode(),
@@ -42,7 +42,7 @@ def packed(*messages: int, first: int = 0, codec: int = 0, flags: int = 0, produ
     batch = NewRecordBatch(
         producer_id=i64(producer),
         producer_epoch=i16(0),
-        base_sequence=-1,  # type: ignore[arg-type]
+        base_sequence=i32(-1),
         attributes=i16(codec | flags),
         records=tuple(records),
     )

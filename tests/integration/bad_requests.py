@@ -67,7 +67,8 @@ def _headers() -> st.SearchStrategy[list[bytes]]:
     other = st.builds(
         lambda name, value: f"X-{name}: ".encode() + _in_header(value), st.text("abc", max_size=5), text
     )
-    keys = st.one_of(st.just([]), key.map(lambda one: [one]), st.lists(key, max_size=2))
+    none: list[bytes] = []
+    keys = st.one_of(st.just(none), key.map(lambda one: [one]), st.lists(key, max_size=2))
     return st.builds(
         lambda these, content, more: [*these, b"Content-Type: " + content.encode(), *more],
         keys,

@@ -28,7 +28,7 @@ GLANCE = 0.02  # seconds between two looks
 HTTP = urllib3.PoolManager(retries=False, timeout=10)
 
 
-def until(look: Callable[[], T], what: str) -> T:
+def until(look: Callable[[], T | None], what: str) -> T:
     """Look until there is something to see, and return it."""
     deadline = time.monotonic() + DEADLINE
     while not (seen := look()):

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pika
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from atleastonce.brokers import Broker, Kind, ProviderName, open_broker, open_brokers, unavailable
 from atleastonce.errors import BrokerError, BrokerUnavailable
@@ -51,7 +52,7 @@ def publish(broker: Broker, place: str, body: bytes) -> None:
         channel.basic_publish("", place, body, properties, mandatory=True)
 
 
-def waiting(broker: Broker, place: str) -> list[bytes]:
+def waiting(broker: Broker, place: str) -> list[bytes | None]:
     """Return the bodies of all messages that wait, and leave them there."""
     if broker.kind == "kafka":
         return in_log(broker, place)
@@ -63,7 +64,7 @@ def waiting(broker: Broker, place: str) -> list[bytes]:
         return found
 
 
-def in_log(broker: Broker, topic: str) -> list[bytes]:
+def in_log(broker: Broker, topic: str) -> list[bytes | None]:
     """Read a topic of one partition from its beginning up to its end."""
     settings = {"bootstrap.servers": broker.url, "group.id": "reader", "log_level": 0}
     consumer = Consumer(settings)

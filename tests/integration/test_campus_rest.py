@@ -60,7 +60,7 @@ def test_an_order_goes_through_the_chain(services: Chain, user: str) -> None:
 
 GONE = {"error": "reserve-failed", "inventory_status": 500, "attempts": 3}
 
-OUTCOMES = {
+OUTCOMES: dict[str, tuple[int, dict[str, Any], tuple[int, int]]] = {
     "": (200, {"status": "success"}, (1, 1)),
     "delay=0.2": (200, {"status": "success"}, (1, 1)),
     "notification_delay=0.2": (200, {"status": "success"}, (1, 1)),

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,11 @@ def log(kafka: Broker) -> Log:
     return log
 
 
+def healthy(service: Service) -> bool:
+    """Tell whether it says so."""
+    return service.status() == 200
+
+
 @contextmanager
 def started(*services: Service) -> Iterator[None]:
     """Start services, and end them with the block."""
@@ -36,7 +42,7 @@ def started(*services: Service) -> Iterator[None]:
         for service in services:
             service.launch()
         for service in services:
-            until(lambda one=service: one.status() == 200, "health")
+            until(partial(healthy, service), "health")
         yield
     finally:
         for service in services:
@@ -54,6 +60,11 @@ def figures(service: Service) -> dict[str, Any]:
     """Return the figures of the report."""
     found: dict[str, Any] = service.get("/report")[1]["report"]
     return found
+
+
+def counted(service: Service, orders: int) -> bool:
+    """Tell whether its report counts so many orders."""
+    return bool(figures(service)["total_orders"] >= orders)
 
 
 def lag(service: Service) -> int:
@@ -97,7 +108,7 @@ def test_crashes_and_duplicates_change_nothing(log: Log, tmp_path: Path, pytestc
     inventory, analytics = log.inventory(tmp_path, **pace), log.analytics(tmp_path, **pace)
     with started(inventory, analytics), log.producing(str(plan.orders), "--copies", "2") as ended:
         for turn in range(1, 4):
-            until(lambda n=turn: figures(analytics)["total_orders"] >= plan.orders * n // 5, "some orders")
+            until(partial(counted, analytics, plan.orders * turn // 5), "some orders")
             for service in (inventory, analytics):
                 service.kill()
                 service.start()
@@ -158,7 +169,7 @@ def test_two_instances_share_the_work(log: Log, tmp_path: Path) -> None:
         two.start()
         log.produced(str(plan.orders), "--copies", "2")
         for each in (one, two):
-            until(lambda here=each: here.logged("Received order event"), "orders at both")
+            until(partial(each.logged, "Received order event"), "orders at both")
         assert one.stop() == 0
         until(lambda: lag(two) == 0 and log.committed() == 2 * plan.orders, "the end of the log")
         assert Counter(log.said(plan.orders)) == events_of(plan)
@@ -227,5 +238,6 @@ def test_a_fresh_group_has_its_first_record_at_once(log: Log, tmp_path: Path) ->
         record = until(lambda: reader.poll(0.1), "the first event")
         seconds = time.monotonic() - began
         reader.close()
-    assert json.loads(record.value())["event_id"] == "o1/1"
+    assert (value := record.value()) is not None
+    assert json.loads(value)["event_id"] == "o1/1"
     assert seconds < 1.0

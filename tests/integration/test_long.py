@@ -8,13 +8,14 @@ import pytest
 from atleastonce.contract_file import load
 from atleastonce.lane import Lane
 from atleastonce.lifetimes import Lifetime
-from atleastonce.schedule import Action, Message, Schedule, Trap, publish
+from atleastonce.schedule import Action, Message, Schedule, Trap, When, publish
 from atleastonce.site import laid_out
 from atleastonce.workshop import Workshop
 
 pytestmark = pytest.mark.timeout(900)
 
 CONTRACT = Path(__file__).parents[2] / "src" / "campus_food" / "contracts" / "rabbitmq.toml"
+WHEN: tuple[When, ...] = ("before", "after")
 EVENTS = ("deliver", "publish", "confirm", "ack")
 SEED = 20261124
 
@@ -45,7 +46,7 @@ def drained(lane: Lane, orders: int, kills: int) -> None:
     step = orders // (kills + 1)
     for kill in range(kills):
         target = names[kill * step + dice.randrange(step)]
-        when, event = dice.choice(["before", "after"]), dice.choice(EVENTS)
+        when, event = dice.choice(WHEN), dice.choice(EVENTS)
         lane.arm((Trap(when=when, event=event, message=target, do="kill"),))
         assert lane.record.await_(lambda: part.down, 120), (kill, target, event, part.subject.tail())
         part.bury()
@@ -55,7 +56,9 @@ def drained(lane: Lane, orders: int, kills: int) -> None:
     part.await_ready()
 
 
-def test_backlog_drained_through_kills(rabbitmq, atleastonce_lifetime: Lifetime, no_stop, size) -> None:
+def test_backlog_drained_through_kills(
+    rabbitmq, atleastonce_lifetime: Lifetime, no_stop, size: tuple[int, int]
+) -> None:
     """Nothing is lost, nothing doubled, the stock is exact, and no innocent is dead-lettered."""
     orders, kills = size
     with laid_out(load(CONTRACT), rabbitmq, atleastonce_lifetime, no_stop) as site:
@@ -79,7 +82,9 @@ def test_backlog_drained_through_kills(rabbitmq, atleastonce_lifetime: Lifetime,
 
 
 @pytest.mark.restarts_broker
-def test_broker_restarted_during_work(rabbitmq, atleastonce_lifetime: Lifetime, no_stop, size) -> None:
+def test_broker_restarted_during_work(
+    rabbitmq, atleastonce_lifetime: Lifetime, no_stop, size: tuple[int, int]
+) -> None:
     """The service recovers each time, behind the same address of the relay, and no confirmed order is lost."""
     contract, times = load(CONTRACT), size[1] // 2
     body = contract.contract.input.message

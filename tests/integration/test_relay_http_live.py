@@ -16,7 +16,7 @@ from atleastonce.relay.http import HttpWire
 from atleastonce.relay.link import Link
 from atleastonce.relay.loop import Loop
 from atleastonce.relay.tcp import Relay
-from atleastonce.schedule import Trap
+from atleastonce.schedule import Trap, When
 
 ID = "11111111-1111-4111-8111-111111111111"
 
@@ -54,9 +54,9 @@ class Between:
         self.relay.to = "depot"
         self._pool = urllib3.PoolManager(retries=False, timeout=1)
 
-    def arm(self, when: str, event: str, fault: str) -> None:
+    def arm(self, when: When, event: str, fault: str) -> None:
         """Let a fault strike at an event of m1."""
-        trap = Trap(when=when, event=event, message="m1", service="shop", link="depot", do=fault)  # type: ignore[arg-type]
+        trap = Trap(when=when, event=event, message="m1", service="shop", link="depot", do=fault)
         self.relay.traps.arm([trap])
 
     def ask(self) -> int:
@@ -122,7 +122,7 @@ OK, ASKED, NOT_PASSED, STRUCK = ("response", True), ("request", True), ("request
     ],
 )
 def test_faults_strike_between_two_services(
-    between: Between, trap: tuple[str, str, str], status: int, taken: int, seen: list[tuple[str, bool]]
+    between: Between, trap: tuple[When, str, str], status: int, taken: int, seen: list[tuple[str, bool]]
 ) -> None:
     """What the client is told, how often the depot was asked, and what the history says; then it works again."""
     between.arm(*trap)

@@ -6,6 +6,7 @@ import pytest
 
 from atleastonce.casting import cast_list
 from atleastonce.commands import reference
+from atleastonce.contract import ContractFile
 from atleastonce.contract_file import load
 from atleastonce.schedule import Action, Schedule, publish
 
@@ -20,7 +21,7 @@ def atleastonce_provider() -> str:
     return "native"
 
 
-def schedule(contract, way, number=3):
+def schedule(contract: ContractFile, way: str, number: int = 3) -> Schedule:
     """Return a log of so many events, and a reading more of it."""
     messages = cast_list(contract.contract, number)
     return Schedule(messages=messages, actions=(*publish(*messages), Action(replay=way)))

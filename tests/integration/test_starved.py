@@ -4,14 +4,19 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from atleastonce.brokers import Broker
 from atleastonce.campaign import Campaign, Plan
+from atleastonce.contract import ContractFile
 from atleastonce.contract_file import load
 from atleastonce.faults import RULES
+from atleastonce.findings import Findings
+from atleastonce.lifetimes import Lifetime
 from atleastonce.report.narrative import narrative
 from atleastonce.report.telling import of_counterexample
 from atleastonce.site import laid_out
@@ -70,7 +75,9 @@ class StarvesFromTheSchedulesOn(Silent):
             self._stack.enter_context(starving(self._environment))
 
 
-def verified_while_starving(contract, broker, lifetime, stop, plan):
+def verified_while_starving(
+    contract: ContractFile, broker: Broker, lifetime: Lifetime, stop: threading.Event, plan: Plan
+) -> Findings:
     """Verify with calm clean runs and starved schedules; return the findings."""
     with laid_out(contract, broker, lifetime, stop) as site, contextlib.ExitStack() as stack:
         watcher = StarvesFromTheSchedulesOn(stack, lifetime.environment())

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from atleastonce.brokers import Broker
 from atleastonce.contract import BrokerTable, Contract, Input, OutputTable, Topic

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -92,7 +93,9 @@ def deep(queue: str, messages: int) -> str:
 
 def desk(said: list[str]) -> Desk:
     """Give a desk where nothing runs."""
-    return Desk(SimpleNamespace(names=("order", "inventory")), None, None, said.append)
+    services: Any = SimpleNamespace(names=("order", "inventory"))
+    nothing: Any = None
+    return Desk(services, nothing, nothing, said.append)
 
 
 @pytest.mark.usefixtures("rabbitmq")  # skips, or fails under CI, where there is no broker of this provider
@@ -172,7 +175,7 @@ def test_nothing_is_left(tmp_path, number):
 )
 def test_a_mistake_is_one_sentence(line, sentence):
     """And everything goes on."""
-    said = []
+    said: list[str] = []
     one = desk(said)
     one.obey(line)
     assert len(said) == 1
@@ -182,7 +185,7 @@ def test_a_mistake_is_one_sentence(line, sentence):
 
 def test_an_empty_line_is_nothing():
     """Enter is no mistake."""
-    said = []
+    said: list[str] = []
     desk(said).obey("  ")
     assert said == []
 

@@ -6,6 +6,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 
 import pika
 
@@ -45,4 +46,5 @@ def pass_on(url: str, source: str, target: str) -> None:
 
 
 if __name__ == "__main__":
-    {"drain": drain, "pass_on": pass_on}[sys.argv[1]](*sys.argv[2:])
+    ways: dict[str, Callable[..., None]] = {"drain": drain, "pass_on": pass_on}
+    ways[sys.argv[1]](*sys.argv[2:])

@@ -33,7 +33,7 @@ def pytest_configure(config) -> None:
 
 
 @pytest.fixture
-def compared(request) -> Comparisons:
+def compared(request: pytest.FixtureRequest) -> Comparisons:
     """Give the table that the run ends with, to add rows to."""
     return request.config.stash[COMPARED]
 

@@ -97,8 +97,9 @@ def toxiproxy(upstream: tuple[str, int], folder: Path) -> Iterator[tuple[str, in
     server = fetched(f"toxiproxy-{TOXIPROXY}", words, {"GOBIN": "INTO"}) / "server"
     api, port = free_ports(2)
     passages = [{"name": "amqp", "listen": f"127.0.0.1:{port}", "upstream": "{}:{}".format(*upstream)}]
-    (folder / "toxiproxy.json").write_text(json.dumps(passages), "utf-8")
-    command = [server, "-host", "127.0.0.1", "-port", str(api), "-config", folder / "toxiproxy.json"]
+    config = folder / "toxiproxy.json"
+    config.write_text(json.dumps(passages), "utf-8")
+    command = [str(server), "-host", "127.0.0.1", "-port", str(api), "-config", str(config)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             _listening(port)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from comparing import at_least
 
 from atleastonce.brokers import unavailable
 from atleastonce.campaign import Plan
+from atleastonce.pytest_plugin import Subject
 
 pytestmark = [pytest.mark.perf, pytest.mark.timeout(600)]
 
@@ -31,7 +33,7 @@ def by_hand(way: str, folder: Path, **env: str) -> float:
     """Run the three checks; return how many a second, without the start of pytest itself."""
     report = folder / "junit.xml"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "default"]
-    command += [f"--junitxml={report}", HERE / "by_hand" / f"{way}.py"]
+    command += [f"--junitxml={report}", str(HERE / "by_hand" / f"{way}.py")]
     env = {**os.environ, **LOOPBACK, **env}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -41,7 +43,7 @@ def by_hand(way: str, folder: Path, **env: str) -> float:
     return len(cases) / sum(cases)
 
 
-def ours(subject) -> float:
+def ours(subject: Callable[..., Subject]) -> float:
     """Verify the same service by the same kinds of checks; return schedules a second, clean runs and all."""
     began = time.perf_counter()
     findings = subject(CONTRACT).verify(PLAN).findings

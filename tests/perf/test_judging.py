@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from comparing import at_most
@@ -38,14 +39,14 @@ print(done - began, judged - done, most / 1024)
 def life(number: int, attempts: int) -> list[Event]:
     """Return what happens to one message: it is given back until the last attempt."""
     name, at = f"m{number}", number / 1000
-    mine = {"t": at, "message": name, "copy": f"{name}#1", "queue": "orders"}
-    link = {**mine, "service": "shop", "link": 3, "channel": 1, "tag": number}
+    mine: dict[str, Any] = {"t": at, "message": name, "copy": f"{name}#1", "queue": "orders"}
+    link: dict[str, Any] = {**mine, "service": "shop", "link": 3, "channel": 1, "tag": number}
     happened = [Event(event="published", **mine)]
     for attempt in range(attempts):
         happened.append(Event(event="deliver", side="broker", size=180, redelivered=attempt > 0, **link))
         if attempt < attempts - 1:
             happened.append(Event(event="nack", side="subject", requeue=True, **link))
-    out = {**link, "queue": "receipts"}
+    out: dict[str, Any] = {**link, "queue": "receipts"}
     happened += [Event(event="publish", side="subject", **out), Event(event="confirm", side="broker", **out)]
     return [*happened, Event(event="ack", side="subject", settles=True, **link)]
 

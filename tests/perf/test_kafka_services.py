@@ -4,7 +4,7 @@ import itertools
 import logging
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -78,7 +78,10 @@ def again(cluster: Cluster, batch: int) -> Cluster:
 
 def bare_consume(cluster: Cluster) -> float:
     """Return how many events a second a loop consumes and decodes."""
-    read = {cluster.orders: events.read_order, cluster.events: events.read_event}
+    read: dict[str | None, Callable[[bytes | None], object]] = {
+        cluster.orders: events.read_order,
+        cluster.events: events.read_event,
+    }
     client = Consumer(consumer_settings(again(cluster, ANALYTICS_BATCH)))
     left = sum(high_watermarks(cluster).values())
     client.assign([TopicPartition(*place, OFFSET_BEGINNING) for place in high_watermarks(cluster)])

@@ -5,8 +5,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pika
 import pytest
@@ -100,7 +101,7 @@ def inventory(queues: Queues, folder: Path) -> Iterator[None]:
     assert sorted(told) == sorted(order(number)["order_id"] for number in range(ORDERS))
 
 
-def taken(queues: Queues) -> Iterator[tuple]:
+def taken(queues: Queues) -> Iterator[tuple[Any, Any, bytes]]:
     """Take the outcomes out of their queue."""
     channel = queues.channel.connection.channel()
     channel.basic_qos(prefetch_count=1000)
@@ -115,7 +116,7 @@ def taken(queues: Queues) -> Iterator[tuple]:
 @contextmanager
 def bare(queues: Queues, _: Path) -> Iterator[None]:
     """Run the loop."""
-    command = [sys.executable, BARE, "pass_on", queues.url, topology.ORDERS, RESERVED]
+    command = [sys.executable, str(BARE), "pass_on", queues.url, topology.ORDERS, RESERVED]
     with subprocess.Popen(command) as process:
         yield
         process.kill()
@@ -124,7 +125,7 @@ def bare(queues: Queues, _: Path) -> Iterator[None]:
 def test_inventory_against_a_bare_loop(rabbitmq, compared, tmp_path):
     """Twenty thousand orders that wait: a reservation, stock and an outcome for each, on disk, against none."""
 
-    def run(draining: Callable, name: str) -> float:
+    def run(draining: Callable[[Queues, Path], AbstractContextManager[None]], name: str) -> float:
         filled(queues)
         with draining(queues, tmp_path / name):
             return drained(queues)

@@ -50,7 +50,7 @@ def url(host: str, port: int) -> str:
 
 def drained(url: str) -> float:
     """Return how many messages a second one pika consumer takes and acknowledges, one by one."""
-    command = [sys.executable, HERE / "bare_amqp.py", "drain", url, str(MESSAGES)]
+    command = [sys.executable, str(HERE / "bare_amqp.py"), "drain", url, str(MESSAGES)]
     return float(subprocess.check_output(command, text=True))
 
 
@@ -98,13 +98,17 @@ def test_memory_of_the_relay(rabbitmq, compared):
         text=True,
         bufsize=1,
     ) as process:
+        asks, answers = process.stdin, process.stdout
+        assert asks is not None
+        assert answers is not None
 
         def told(asked: str = "") -> list[str]:
             if asked:
-                process.stdin.write(f"{asked}\n")
-            return process.stdout.readline().split()
+                asks.write(f"{asked}\n")
+            return answers.readline().split()
 
-        through = url(*told())
+        host, port = told()
+        through = url(host, int(port))
         held = []
         for messages in (FIRST, MILLION):
             count = str(messages)
@@ -113,7 +117,7 @@ def test_memory_of_the_relay(rabbitmq, compared):
         told("record")
         messages_received(command, through, "-C", str(RECORDED), "-D", str(RECORDED))
         events, most = map(float, told("judge"))
-        process.stdin.close()
+        asks.close()
     (grown,) = (later - earlier for earlier, later in pairwise(held))
     compared.figure("relay: growth over 1,000,000 messages", "MB", grown, at_most(1, figure=True))
     compared.figure(

@@ -25,7 +25,7 @@ ROUNDS = 5
 
 def rate(what: str, servers: str, topic: str) -> float:
     """Return how many records a second a client produces or consumes."""
-    command = [sys.executable, CLIENT, what, servers, topic, str(RECORDS)]
+    command = [sys.executable, str(CLIENT), what, servers, topic, str(RECORDS)]
     return float(subprocess.check_output(command, text=True))
 
 

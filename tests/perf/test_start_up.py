@@ -15,7 +15,7 @@ from streams import ANALYTICS, Log
 from streams import INVENTORY as KAFKA_INVENTORY
 from testcontainers.core.config import ConnectionMode, testcontainers_config
 
-from atleastonce.brokers import open_broker, unavailable
+from atleastonce.brokers import Kind, ProviderName, open_broker, unavailable
 from atleastonce.brokers.docker import image_of
 from atleastonce.lifetimes import Lifetime
 
@@ -34,7 +34,7 @@ def seconds(start: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def broker_ready(kind: str, provider: str, lifetime: Lifetime) -> float:
+def broker_ready(kind: Kind, provider: ProviderName, lifetime: Lifetime) -> float:
     """Return the seconds until a broker does its work."""
     began = time.perf_counter()
     with open_broker(kind, lifetime, provider=provider):
@@ -49,7 +49,8 @@ def container_ready() -> float:
     testcontainers_config.tc_host_override = "127.0.0.1"
     testcontainers_config.connection_mode_override = ConnectionMode.docker_host
     container = RabbitMqContainer(image_of("rabbitmq")).with_kwargs(network="bridge")
-    container.ports["5672"] = ("127.0.0.1", None)  # on the loopback address alone
+    # on the loopback address alone: the pair is docker's own, which the annotation of Testcontainers lacks
+    container.ports["5672"] = ("127.0.0.1", None)  # type: ignore[assignment]
     began = time.perf_counter()
     with container:
         return time.perf_counter() - began

@@ -1,5 +1,6 @@
 """The contract file: what is right is read whole, what is wrong is one sentence."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -393,7 +394,7 @@ def test_a_folder_means_the_file_in_it(tmp_path: Path) -> None:
     ],
     ids=["missing", "binary"],
 )
-def test_file_that_is_none(tmp_path: Path, make, found: str) -> None:  # type: ignore[no-untyped-def]
+def test_file_that_is_none(tmp_path: Path, make: Callable[[Path], object], found: str) -> None:
     """A file that cannot be read is named, with what to do."""
     path = tmp_path / "contract"
     make(path)

@@ -163,6 +163,7 @@ def test_faults_and_explorations_are_explained() -> None:
     for name in EXPLORERS:
         assert f"| `{name}` |" in HOW_IT_WORKS
     (option,) = (each for each in cli.commands["verify"].params if each.name == "explore")
+    assert option.help is not None
     assert f"any of {', '.join(EXPLORERS)}" in option.help
 
 

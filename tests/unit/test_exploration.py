@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from itertools import islice
+from typing import Any
 
 import msgspec
 import pytest
@@ -43,7 +44,7 @@ def contract(
 
 def calm(happened: str, expires: int | None = None) -> History:
     """Return the history of a calm run."""
-    lives = {} if expires is None else {"expires": {"in": expires}}
+    lives: dict[str, Any] = {} if expires is None else {"expires": {"in": expires}}
     return history(happened, seen(), seen(), **lives)
 
 
@@ -221,7 +222,7 @@ def test_outages_take_all_messages_of_the_calm_run() -> None:
 
 def test_backlog_is_that_of_every_service_that_consumes() -> None:
     """Who is asked over HTTP is never down: nobody could be told that it accepted anything."""
-    chain = {"services": "shop mail"}
+    chain: dict[str, Any] = {"services": "shop mail"}
     found = [
         [
             schedule.actions[0]
@@ -418,7 +419,12 @@ def test_blamed_messages_are_tried_first() -> None:
 def test_a_schedule_without_publications_is_never_tried() -> None:
     """With nobody to blame and no trap there is nothing to focus on: an empty run would be wasted."""
     asked: list[Schedule] = []
-    shrink(Schedule(messages={"m1": Message()}, actions=publish("m1")), [], lambda s: bool(asked.append(s)))
+
+    def breaks(schedule: Schedule) -> bool:
+        asked.append(schedule)
+        return False
+
+    shrink(Schedule(messages={"m1": Message()}, actions=publish("m1")), [], breaks)
     assert asked == []
 
 

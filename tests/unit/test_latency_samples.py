@@ -1,5 +1,7 @@
 """Samples as CSV, and their statistics."""
 
+from typing import Any
+
 import pytest
 
 from atleastonce.errors import SamplesError
@@ -7,6 +9,7 @@ from atleastonce.latency.samples import Sample, parsed, read, written
 from atleastonce.latency.statistics import Summary, enough_for, percentile, seconds, summary
 from latencies import ORIGINAL, samples
 
+about: Any = pytest.approx  # stands for a float where a whole summary is compared
 HEAD = "scenario,request,seconds,status\n"
 
 
@@ -65,7 +68,7 @@ def test_summary_of_a_scenario():
     measured = samples(a="0.1 0.2:201 0.3:304 0.4:502 1.0:0")
     found = summary("a", measured.of("a"))
     assert found == Summary(
-        "a", 5, 0.1, pytest.approx(0.4), 0.3, pytest.approx(0.88), 1.0, 2, 3,
+        "a", 5, 0.1, about(0.4), 0.3, about(0.88), 1.0, 2, 3,
         ((0, 1), (200, 1), (201, 1), (304, 1), (502, 1)),
     )  # fmt: skip
 

@@ -5,11 +5,11 @@ from itertools import islice
 
 import msgspec
 
-from atleastonce.contract import BrokerTable, Contract, Input, Service
+from atleastonce.contract import BrokerTable, Contract, Input, Kind, Service
 from atleastonce.exploration.mixtures import mixtures
 from atleastonce.history import History
 from atleastonce.promises import PROMISES
-from atleastonce.schedule import Schedule
+from atleastonce.schedule import Schedule, Verb
 from histories import history, seen
 
 HAPPENED = "; ".join(
@@ -17,8 +17,10 @@ HAPPENED = "; ".join(
     for n in (1, 2, 3)
 )
 
+UNDONE: tuple[tuple[Verb, Verb], ...] = (("stop", "start"), ("isolate", "mend"))
 
-def contract(*promises: str, broker: str = "rabbitmq") -> Contract:
+
+def contract(*promises: str, broker: Kind = "rabbitmq") -> Contract:
     """Return a contract of one service that makes these promises."""
     return Contract(
         broker=BrokerTable(kind=broker),
@@ -73,7 +75,7 @@ def test_what_ends_a_service_starts_it_again() -> None:
         assert verbs.count("start") == verbs.count("stop") + len(ended), each.describe()
         assert verbs.count("isolate") == verbs.count("mend")
         assert not ended or verbs[-1] == "start"
-        for down, up in (("stop", "start"), ("isolate", "mend")):
+        for down, up in UNDONE:
             assert down not in verbs or verbs.index(down) < verbs.index(up)
 
 

@@ -1,7 +1,7 @@
 """A budget that runs out has seen a bit of everything, and the quick and telling first."""
 
 from atleastonce.exploration.ordering import family, in_turn
-from atleastonce.schedule import Action, Message, Schedule, Trap, publish
+from atleastonce.schedule import Action, Message, Schedule, Trap, When, publish
 
 ORDER = {"m1": Message(id="o1")}
 POISON = Schedule(messages={"p1": Message(id="p", poison=0)}, actions=publish("p1"))
@@ -13,7 +13,7 @@ def twice(copies: int) -> Schedule:
     return Schedule(messages=ORDER, actions=publish(*["m1"] * copies))
 
 
-def killed(event: str, when: str = "after") -> Schedule:
+def killed(event: str, when: When = "after") -> Schedule:
     """Return a schedule with a kill there."""
     return Schedule(
         messages=ORDER,

@@ -1,21 +1,23 @@
 """What was broken is carried out again: as often as was asked for, unless that takes too long."""
 
 import itertools
+import time
 
+import msgspec
 import pytest
 
-from atleastonce import proving
 from atleastonce.findings import Findings, Judged
 from atleastonce.history import Header, History
 from atleastonce.proving import Prover
 from atleastonce.schedule import Action, Message, Schedule, Trap, publish
-from atleastonce.verdict import Verdict
+from atleastonce.verdict import Outcome, Verdict
 from atleastonce.watching import Silent
+from atleastonce.workshop import Workshop
 
 LOST = "nothing-lost"
 
 
-def judged(outcome: str, reason: str = "none", *, surplus: bool = False, totals: bool = False) -> Judged:
+def judged(outcome: Outcome, reason: str = "none", *, surplus: bool = False, totals: bool = False) -> Judged:
     """Return a schedule of one message with a verdict."""
     schedule = Schedule(messages={"m1": Message(id="m1")}, actions=publish("m1"))
     verdict = Verdict(
@@ -24,7 +26,7 @@ def judged(outcome: str, reason: str = "none", *, surplus: bool = False, totals:
     return Judged(History(header=Header(schedule=schedule)), {LOST: verdict})
 
 
-class Slow:
+class Slow(Workshop):
     """A workshop in which every schedule takes some seconds, and comes out as planned."""
 
     def __init__(self, seconds: float, *outcomes: str) -> None:
@@ -35,11 +37,12 @@ class Slow:
     def forget_clean_runs(self) -> None:
         """There are none."""
 
-    def carry_out(self, _schedule: Schedule, *, proof: bool) -> Judged:
+    def carry_out(self, schedule: Schedule, *, proof: bool = False) -> Judged:  # noqa: ARG002 - each comes out so
         """Take the time."""
         assert proof
         self.now += self._seconds
-        return judged(*next(self._outcomes).split(":"))
+        outcome, *reason = next(self._outcomes).split(":")
+        return judged(msgspec.convert(outcome, Outcome), *reason)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +58,7 @@ class Slow:
 def test_a_failure_that_takes_long_is_confirmed_less_often(monkeypatch, seconds, outcomes, confirmed):
     """Once it was seen again; what was not is tried as often as was asked for."""
     workshop, findings = Slow(seconds, *outcomes), Findings("shop", "rabbitmq")
-    monkeypatch.setattr(proving.time, "monotonic", lambda: workshop.now)
+    monkeypatch.setattr(time, "monotonic", lambda: workshop.now)
     Prover(workshop, Silent(), findings, confirm=3, shrink_budget=0).prove(LOST, [judged("broken")])
     (found,) = findings.counterexamples
     assert (found.confirmed, found.tried) == confirmed
@@ -82,14 +85,14 @@ def test_an_absence_that_is_not_seen_again_is_none():
 def test_what_shows_in_totals_alone_is_seen_each_time(monkeypatch, seconds, outcomes, stands):
     """A total may follow the clock, or what came before: once in a while is not enough."""
     workshop, findings = Slow(seconds, *outcomes), Findings("shop", "rabbitmq")
-    monkeypatch.setattr(proving.time, "monotonic", lambda: workshop.now)
+    monkeypatch.setattr(time, "monotonic", lambda: workshop.now)
     prover = Prover(workshop, Silent(), findings, confirm=3, shrink_budget=0)
     prover.prove(LOST, [judged("broken", totals=True)])
     assert bool(findings.counterexamples) is stands
     assert bool(prover.withdrawn(LOST)) is not stands
 
 
-class Lucky:
+class Lucky(Workshop):
     """A workshop in which a kill beside m2 always loses it, and one of m2 itself every other time."""
 
     def __init__(self) -> None:
@@ -98,14 +101,14 @@ class Lucky:
     def forget_clean_runs(self) -> None:
         """There are none."""
 
-    def carry_out(self, schedule: Schedule, *, proof: bool) -> Judged:
+    def carry_out(self, schedule: Schedule, *, proof: bool = False) -> Judged:
         """Break the promise, or not."""
         assert proof
         beside = schedule.trapped == {"m1"} and "m2" in schedule.published
         lucky = schedule.trapped == {"m2"} and next(self._times) % 2 == 0
         return self.judged(schedule, "broken" if beside or lucky else "kept")
 
-    def judged(self, schedule: Schedule, outcome: str) -> Judged:
+    def judged(self, schedule: Schedule, outcome: Outcome) -> Judged:
         """Return a verdict that blames m2."""
         verdict = Verdict(promise=LOST, outcome=outcome, reason="none", blamed=("m2",))
         return Judged(History(header=Header(schedule=schedule)), {LOST: verdict})

@@ -1,18 +1,19 @@
 """Saved histories, judged again, come to what the run said that saved them."""
 
 import gc
+from typing import Any
 
 import msgspec
 import pytest
 
 from atleastonce.history import History, append, read
-from atleastonce.rejudging import NOT_AGAIN, rejudged
-from atleastonce.verdict import Tally
+from atleastonce.rejudging import rejudged
+from atleastonce.verdict import NOT_AGAIN, Tally
 from histories import history, seen
 
 CLEAN = seen(outputs="m1:a")
 TWICE = "published m1#1; deliver m1#1; closed; deliver m1#1 again; ack m1#1; quiet; canary"
-PROMISED = {"nothing-lost": {}, "effects-once": {}}
+PROMISED: dict[str, dict[str, Any]] = {"nothing-lost": {}, "effects-once": {}}
 
 
 def saved(outputs: str, happened: str = TWICE, *, proof: bool = False, seed: int = 0, **more) -> History:

@@ -1,53 +1,55 @@
 """A link passes whole frames on: what came at once leaves at once, and a trap strikes between two frames."""
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from test_relay_amqp import Basic, delivery, frame
+from pamqp import frame
+from test_relay_amqp import Basic, delivery
 
 from atleastonce.history import Event
 from atleastonce.relay.amqp import AmqpCodec
-from atleastonce.relay.codec import Names
-from atleastonce.relay.link import End, Link
+from atleastonce.relay.codec import From, Names
+from atleastonce.relay.link import End, Link, Recorder
 from atleastonce.relay.traps import Traps
 from atleastonce.schedule import Trap, When
 
 GREETING = b"AMQP\x00\x00\x09\x01"
+SIDES: tuple[From, ...] = ("subject", "broker")
 
 
-@dataclass
 class Keeper:
     """What a link belongs to; what happens is written down in its order, and a trap stops the link."""
 
-    service: str = "shop"
-    to: str = ""
-    traps: Traps = field(default_factory=Traps)
-    happened: list[Any] = field(default_factory=list)
-    clock: Callable[[], float] = lambda: 0.0
-    forget: Callable[[Link], None] = lambda _: None
+    def __init__(self) -> None:
+        self.service = "shop"
+        self.to = ""
+        self.traps = Traps()
+        self.happened: list[Any] = []
+        self.record: Recorder = self._write_down
+        self.strike: Callable[[Trap, Link], None] = lambda _, link: link.hold()
+        self.clock: Callable[[], float] = lambda: 0.0
 
-    def record(self, *events: Event) -> None:
-        """Write events down."""
+    def forget(self, link: Link) -> None:
+        """Nobody asks for the links."""
+
+    def _write_down(self, *events: Event) -> None:
         self.happened += [f"{event.event} {event.tag}" if event.tag else event.event for event in events]
-
-    def strike(self, trap: Trap, link: Link) -> None:  # noqa: ARG002 - every trap does the same
-        """Hold the link."""
-        link.hold()
 
 
 @dataclass
-class Transport:
+class Transport(asyncio.Transport):
     """One of the two connections, as far as a link uses it."""
 
     happened: list[Any]
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray | memoryview) -> None:
         """Write down how much was written at once."""
         self.happened.append(len(data))
 
-    def get_extra_info(self, _: str) -> None:
+    def get_extra_info(self, name: str, default: object = None) -> None:
         """There is no socket."""
 
 
@@ -56,8 +58,8 @@ def linked(keeper: Keeper) -> Link:
     names = Names()
     names.begin("case-1", [], {})
     link = Link(keeper, 1, AmqpCodec(names))
-    for side in ("subject", "broker"):
-        End(link, side).connection_made(Transport(keeper.happened))  # type: ignore[arg-type]
+    for side in SIDES:
+        End(link, side).connection_made(Transport(keeper.happened))
     link.received("subject", GREETING + frame.marshal(Basic.Consume(0, "in", "c"), 1))
     link.received("broker", frame.marshal(Basic.ConsumeOk("c"), 1))
     keeper.happened.clear()

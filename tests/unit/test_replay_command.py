@@ -1,9 +1,13 @@
 """What `atleastonce replay` refuses before it starts anything."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from atleastonce.commands.replay import check_planned
-from atleastonce.contract_file import ContractFile, parse
+from atleastonce.contract import ContractFile
+from atleastonce.contract_file import parse
 from atleastonce.errors import UsageError
 from atleastonce.schedule import Action, Message, Schedule, Trap, publish
 
@@ -24,7 +28,7 @@ def checked(*actions: Action, given: str = 'queue = "in"', traps: tuple[Trap, ..
     """Check a schedule that publishes a message and does more, on a contract with one service."""
     text = TEXT.replace("INPUT", given)
     schedule = Schedule(messages={"m1": Message()}, actions=(*publish("m1"), *actions), traps=traps)
-    check_planned(schedule, ContractFile(path="c", text=text, contract=parse(text)))
+    check_planned(schedule, ContractFile(path=Path("c"), text=text, contract=parse(text)))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +57,8 @@ def test_what_comes_at_the_same_time_needs_a_way_in_over_http():
 @pytest.mark.parametrize("verb", ["start", "stop", "cut", "isolate", "mend", "rewind", "forget", "rebalance"])
 def test_a_service_that_does_not_exist(verb):
     """It is said which there are."""
+    wrong: dict[str, Any] = {verb: "shpo"}
     with pytest.raises(UsageError, match=r"no service 'shpo'.*shop"):
-        checked(Action(**{verb: "shpo"}))
+        checked(Action(**wrong))
     with pytest.raises(UsageError, match="no service 'shpo'"):
         checked(traps=(Trap(when="before", event="ack", message="m1", do="kill", service="shpo"),))

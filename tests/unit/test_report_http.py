@@ -1,5 +1,7 @@
 """Stories of what services ask each other over HTTP, and their charts."""
 
+from typing import Any
+
 import msgspec
 
 from atleastonce.checks import judge
@@ -17,7 +19,7 @@ LOST = Trap(when="before", event="response", message="m1", service="shop", link=
 REFUSED = Trap(when="before", event="request", message="m1", service="shop", link="depot", do="fail")
 
 
-def told(happened: str, times: int, trap: Trap, **declared: object) -> History:
+def told(happened: str, times: int, trap: Trap, **declared: Any) -> History:
     """Return a history of a shop that asks a depot, with what the depot shows."""
     found = history(
         happened.replace("SPRUNG", f"sprung m1 *shop ^depot: {trap.describe()}"),

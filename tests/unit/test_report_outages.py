@@ -10,7 +10,7 @@ from test_report_files import _Page
 from test_report_stories import ORDERS, RESERVED, told
 
 from atleastonce.findings import Counterexample, Curve, Findings, Judged, curves
-from atleastonce.history import Event, History, Observation, Output
+from atleastonce.history import Event, History, Observation, Output, Side
 from atleastonce.report import markdown
 from atleastonce.report.curves import said, sparkline, steepest, svg
 from atleastonce.report.narrative import narrative
@@ -30,8 +30,11 @@ def own(event: str, service: str = INVENTORY, **fields: Any) -> Event:
 
 def sent(event: str, copy: str | None, service: str = INVENTORY, **fields: Any) -> Event:
     """Return what passed the relay about a copy, or about a message as a whole (``m1``)."""
-    side: Any = "broker" if event in {"deliver", "confirm"} else "subject"
-    named = {"message": (copy or "").partition("#")[0], "copy": copy if "#" in (copy or "") else None}
+    side: Side = "broker" if event in {"deliver", "confirm"} else "subject"
+    named: dict[str, Any] = {
+        "message": (copy or "").partition("#")[0],
+        "copy": copy if "#" in (copy or "") else None,
+    }
     return Event(event=event, side=side, service=service, link=1, **named, **fields)
 
 

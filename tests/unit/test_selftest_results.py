@@ -1,5 +1,7 @@
 """What a selftest says of what it tried."""
 
+from typing import Any
+
 import pytest
 
 from atleastonce.commands.selftest_results import Tried, few_unknown, result
@@ -10,9 +12,15 @@ from atleastonce.verdict import Tally
 PROMISES = ("effects-once", "nothing-lost")
 
 
+def once(outcome: str) -> Tally:
+    """Return a single verdict, counted."""
+    counts: dict[str, Any] = {outcome: 1}
+    return Tally(**counts)
+
+
 def tried(breaks: str, failed: str = "", **outcomes: str) -> Tried:
     """Return a service that was tried, with one verdict on each promise."""
-    tallies = {name: Tally(**{outcomes.get(name[:4], "kept"): 1}) for name in PROMISES}
+    tallies = {name: once(outcomes.get(name[:4], "kept")) for name in PROMISES}
     findings = Findings("shop", "rabbitmq", {} if failed else tallies)
     subject = Subject(
         name="shop", stem="rabbitmq", module="shop", promise=breaks, kinds=("rabbitmq",), explore=()

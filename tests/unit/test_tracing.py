@@ -3,6 +3,7 @@
 import ctypes
 import mmap
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -130,7 +131,7 @@ def test_what_the_kernel_refuses_is_said_with_what_to_do(tmp_path: Path) -> None
 
 def test_where_nothing_can_be_traced_a_sentence_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another machine has other system calls."""
-    monkeypatch.setattr(tracing.platform, "machine", lambda: "pdp11")
+    monkeypatch.setattr(platform, "machine", lambda: "pdp11")
     found = tracing.problem(os.environ)
     assert found is not None
     assert found.endswith("found Linux on pdp11, known is Linux on x86_64 or aarch64")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -86,9 +85,11 @@ def main() -> None:
     while True:
         record = consumer.poll(1.0)
         if record is not None and record.error() is None:
-            book.take(json.loads(record.value()))
-            consumer.commit(record, asynchronous=False)
+            value = record.value()
+            assert value is not None
+            book.take(json.loads(value))
+            consumer.commit(message=record, asynchronous=False)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

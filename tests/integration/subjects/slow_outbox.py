@@ -9,12 +9,13 @@ import queue
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pika
 
 BURNS = 0.05  # seconds of processor time per output
 outbox = Path(os.environ["DATA"]) / "outbox"
-waiting: "queue.Queue[dict]" = queue.Queue()
+waiting: "queue.Queue[dict[str, Any]]" = queue.Queue()
 
 
 def publish() -> None:

@@ -23,7 +23,8 @@ BACKLOG = 50
 def amqp_url() -> Iterator[str]:
     """Start a broker."""
     container = RabbitMqContainer(IMAGE).with_kwargs(network="bridge")
-    container.ports["5672"] = ("127.0.0.1", None)  # on the loopback address alone
+    # on the loopback address alone: the pair is docker's own, which the annotation of Testcontainers lacks
+    container.ports["5672"] = ("127.0.0.1", None)  # type: ignore[assignment]
     with container:
         yield f"amqp://guest:guest@127.0.0.1:{container.get_exposed_port(5672)}/%2F"
 
