@@ -77,6 +77,7 @@ class Campaign:
             service=next(iter(contract.all_services)),
             broker=contract.broker.kind,
             settings=self._site.settings,
+            unexplored=tuple(name for name in EXPLORERS if name not in self._plan.explore),
         )
         with Workshop(self._site) as workshop:
             plan = self._plan

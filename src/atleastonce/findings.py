@@ -111,7 +111,7 @@ class Findings:
 
     `curves` are those of its outages, in the order they were carried out; a report draws the steepest few.
     `left_out` says which exploration was left out, and why; `restless` where the first clean runs differ; `unmoved`
-    is what is observed and they did not change.
+    is what is observed and they did not change. `unexplored` names what ``--explore`` could have tried as well.
     """
 
     service: str
@@ -127,6 +127,7 @@ class Findings:
     left_out: str = ""
     restless: str = ""
     unmoved: tuple[str, ...] = ()
+    unexplored: tuple[str, ...] = ()
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -7,10 +7,11 @@ from rich.console import Console
 from test_report_files import HOME, found
 from test_report_stories import RULES, counterexample, kafka_kill, rabbitmq_cut
 
-from atleastonce.findings import Judged
+from atleastonce.findings import Findings, Judged
 from atleastonce.report.progress import Live, Plain, watching
 from atleastonce.report.telling import of_counterexample
 from atleastonce.report.terminal import MEANINGS, show, summary
+from atleastonce.verdict import Tally
 
 if TYPE_CHECKING:
     from atleastonce.watching import Watcher
@@ -52,6 +53,16 @@ def test_the_summary_closes_with_what_the_command_came_to() -> None:
         "1 kept, 2 broken, 1 unknown · 62 of 68 schedules · RabbitMQ 3.10.8 (native) · 43.5 s · "
         "exit code 1: a promise is broken"
     )
+
+
+def test_the_summary_of_what_is_kept_says_what_could_have_been_tried_as_well() -> None:
+    """A kept promise was kept on what was tried; where one is broken, that is what counts."""
+    kept = Findings(
+        service="shop", broker="rabbitmq", tallies={"nothing-lost": Tally(kept=3)}, unexplored=("writes",)
+    )
+    assert " · not explored: writes · " in summary([kept], "RabbitMQ", "exit code 0")
+    kept.tallies["effects-once"] = Tally(broken=1)
+    assert "not explored" not in summary([kept], "RabbitMQ", "exit code 1")
 
 
 def test_plain_progress_prints_a_line_now_and_then_and_failures_at_once() -> None:

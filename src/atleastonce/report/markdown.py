@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from atleastonce.findings import Findings
 from atleastonce.report.curves import said, steepest
 from atleastonce.report.narrative import narrative
-from atleastonce.report.rows import SYMBOLS, Row, counted, numbered, rows, unexplained, versions
+from atleastonce.report.rows import SYMBOLS, Row, counted, numbered, ran, rows, unexplained, versions
 from atleastonce.report.story import Step, Story
 from atleastonce.report.telling import of_counterexample
 from atleastonce.report.wording import broker_name
@@ -58,11 +58,10 @@ def _outages(findings: Findings) -> Iterator[str]:
 
 def _about(findings: Findings) -> str:
     title = f"## {findings.service} on {broker_name(findings.broker)}"
-    ran = f"{findings.carried_out} of {findings.planned} schedules in {findings.seconds:.1f} s"
     known = {**findings.settings, **versions(findings)}
     remarks = (f"- {cell(remark)}" for remark in findings.remarks)
     return "\n".join(
-        (title, "", f"- {ran}", *remarks, *(f"- {name}: `{value}`" for name, value in known.items()))
+        (title, "", f"- {ran(findings)}", *remarks, *(f"- {name}: `{value}`" for name, value in known.items()))
     )
 
 

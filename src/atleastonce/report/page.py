@@ -9,7 +9,7 @@ from atleastonce.promises import PROMISES
 from atleastonce.report import curves
 from atleastonce.report.chart import svg
 from atleastonce.report.narrative import lines
-from atleastonce.report.rows import SYMBOLS, grouped, numbered, unexplained, versions
+from atleastonce.report.rows import SYMBOLS, grouped, numbered, ran, unexplained, versions
 from atleastonce.report.story import Story
 from atleastonce.report.telling import of_counterexample
 from atleastonce.report.wording import broker_name, queue_name
@@ -68,7 +68,7 @@ def _group(findings: Findings, verdicts: Sequence[Any]) -> dict[str, Any]:
         "service": findings.service,
         "broker": broker_name(findings.broker),
         "rows": verdicts,
-        "ran": f"{findings.carried_out} of {findings.planned} schedules in {findings.seconds:.1f} s",
+        "ran": ran(findings),
         "remarks": findings.remarks,
         "unknowns": unexplained(findings),
         "outages": [_outage(curve) for curve in curves.steepest(findings)],

@@ -138,6 +138,12 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
+def ran(findings: Findings) -> str:
+    """Say how much was carried out, and what was not explored."""
+    done = f"{findings.carried_out} of {findings.planned} schedules in {findings.seconds:.1f} s"
+    return f"{done}; not explored: {', '.join(findings.unexplored)}" if findings.unexplored else done
+
+
 def versions(findings: Findings) -> dict[str, str]:
     """Return what took part, with versions; a counterexample's history knows them too."""
     known = [dict(each.judged.history.header.versions) for each in findings.counterexamples]

@@ -79,7 +79,7 @@ def told(story: Story, replay: str = "") -> "Text":
 
 
 def summary(found: Sequence[Findings], ran_on: str, end: str) -> str:
-    """Say in one line what came out.
+    """Say in one line what came out, and where nothing was broken, what could have been tried as well.
 
     `ran_on` names brokers and providers (``RabbitMQ 4.0.5 (docker)``), `end` the exit code and its meaning.
     """
@@ -88,5 +88,7 @@ def summary(found: Sequence[Findings], ran_on: str, end: str) -> str:
     done, planned = sum(each.carried_out for each in found), sum(each.planned for each in found)
     schedules = counted(done, "schedule") if done == planned else f"{done} of {planned} schedules"
     seconds = sum(each.seconds for each in found)
-    facts = (counts or "nothing judged", schedules, ran_on, f"{seconds:.1f} s")
+    untried = dict.fromkeys(name for each in found for name in each.unexplored)
+    unexplored = f"not explored: {', '.join(untried)}" if untried and "broken" not in outcomes else ""
+    facts = (counts or "nothing judged", schedules, unexplored, ran_on, f"{seconds:.1f} s")
     return " · ".join((*filter(None, facts), end))
