@@ -35,8 +35,8 @@ _PLAIN: Mapping[str, str] = MappingProxyType({})
 class Lane:
     """The services behind their relays, between `open` and `close`. Used by one thread; its loop is one more.
 
-    `on` is the namespace of another lane, whose log this one reads again; `ids` are what the ids of messages are
-    made from: lanes with the same send the same. `twist` is more environment for the services.
+    `on` is the namespace of another lane, whose log this one reads again; `ids` is what the ids of messages are
+    made from, in place of run and lane: lanes with the same send the same. `twist` is more environment for the services.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Lane:
         self.name = name
         self.twist = twist
         self._on = on
-        self._ids = f"{site.run}/{ids or name}"
+        self._ids = ids or f"{site.run}/{name}"
         self.contract = site.contract.contract
         self.record = Record()
         self.names = Names(site.ids)

@@ -29,6 +29,10 @@ from atleastonce.subjects.process import own_environment
 _PULSE = 0.05
 _PATIENCE = 5.0
 """How long, in `settles`, reports that differ are read again: the later one may still be made."""
+_IDS = "replay"
+"""What the ids of a log are made from. They are the same in every run, as no other ids are: to which partition a record
+goes, and where a hash puts it, follows from them. No state outlives a replay that could know them: each reader has its
+own, or the second would take everything for known."""
 _ZONES = Path("/usr/share/zoneinfo")
 _ZONE = "Asia/Kathmandu"
 _VALUES = {
@@ -147,7 +151,7 @@ class _Replay:
         """
         try:
             with ExitStack() as stack:
-                pair = _Pair(self._site, f"{self._name}-{count}", self._name, self._schedule, self._pace)
+                pair = _Pair(self._site, f"{self._name}-{count}", self._schedule, self._pace)
                 first, second = pair.first(stack, way, self._published[:count]), pair.second(stack, way)
                 if whole:
                     self._record = first.record
@@ -192,10 +196,9 @@ class _Replay:
 class _Pair:
     """Two lanes on one log."""
 
-    def __init__(self, site: Site, name: str, ids: str, schedule: Schedule, pace: Pace) -> None:
+    def __init__(self, site: Site, name: str, schedule: Schedule, pace: Pace) -> None:
         self._site = site
         self._name = name
-        self._ids = ids
         self._schedule = schedule
         self._pace = pace
         self._lanes: list[Lane] = []
@@ -204,7 +207,7 @@ class _Pair:
 
     def first(self, stack: ExitStack, way: _Way, published: Sequence[str]) -> Lane:
         """Start a service, and publish the log."""
-        lane = Lane(self._site, self._name, ids=self._ids, twist=way.first)
+        lane = Lane(self._site, self._name, ids=_IDS, twist=way.first)
         if way.order is not None:
             lane.names.turns.hold()
         lane.open()
@@ -224,7 +227,7 @@ class _Pair:
     def second(self, stack: ExitStack, way: _Way) -> Lane:
         """Start another service on the same log, while the first one may still read it."""
         lane = Lane(
-            self._site, f"{self._name}-again", on=self._lanes[0].namespace, ids=self._ids, twist=way.second
+            self._site, f"{self._name}-again", on=self._lanes[0].namespace, ids=_IDS, twist=way.second
         )
         if way.order is not None:
             lane.names.turns.begin(way.order[1](self._log))

@@ -61,7 +61,13 @@ def _about(findings: Findings) -> str:
     known = {**findings.settings, **versions(findings)}
     remarks = (f"- {cell(remark)}" for remark in findings.remarks)
     return "\n".join(
-        (title, "", f"- {ran(findings)}", *remarks, *(f"- {name}: `{value}`" for name, value in known.items()))
+        (
+            title,
+            "",
+            f"- {ran(findings)}",
+            *remarks,
+            *(f"- {name}: `{value}`" for name, value in known.items()),
+        )
     )
 
 
