@@ -36,7 +36,8 @@ class Lane:
     """The services behind their relays, between `open` and `close`. Used by one thread; its loop is one more.
 
     `on` is the namespace of another lane, whose log this one reads again; `ids` is what the ids of messages are
-    made from, in place of run and lane: lanes with the same send the same. `twist` is more environment for the services.
+    made from, in place of run and lane: lanes with the same send the same. `twist` is more environment for the
+    services.
     """
 
     def __init__(
