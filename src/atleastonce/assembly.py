@@ -11,6 +11,9 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Protocol
+from urllib.parse import urlsplit
+
+import msgspec
 
 from atleastonce import templates
 from atleastonce.brokers.ports import free_ports
@@ -29,7 +32,7 @@ from atleastonce.relay.link import Link
 from atleastonce.relay.loop import Loop
 from atleastonce.relay.tcp import LOOPBACK, Relay
 from atleastonce.relay.traps import Traps
-from atleastonce.schedule import Trap, instance, is_of
+from atleastonce.schedule import CLIENT, Trap, instance, is_of
 from atleastonce.subjects.process import ProcessSubject, own_environment
 from atleastonce.transports import Namespace
 from atleastonce.transports.http import method_and_address
@@ -136,6 +139,37 @@ class Assembly:
         self._stack.callback(part.end)
         return part
 
+    def way_in(self, address: str) -> str:
+        """Return where a relay leads to an address of a service: what is sent in there can be struck on its way.
+
+        Of what passes, messages that `entered` are recorded, and traps that sprang: what we asked, and were answered,
+        we know.
+        """
+        url = urlsplit(address)
+        if url.scheme != "http" or url.hostname is None or url.port is None:
+            return address
+        lane = self._lane
+
+        def record(*events: Event) -> None:
+            entered = (
+                msgspec.structs.replace(each, event="entered") if each.event == "request" else each
+                for each in events
+            )
+            lane.recorded(*(each for each in entered if each.event in ("entered", "sprung")))
+
+        relay = Relay(
+            lane.loop,
+            (url.hostname, url.port),
+            CLIENT,
+            lambda _: HttpWire(lane.names),
+            record,
+            self._strike,
+            lane.traps,
+        )
+        relay.to = next((name for name, ports in self._ports.items() if url.port in ports), "")
+        self._opened(relay, itertools.count(1))
+        return url._replace(netloc=f"{LOOPBACK}:{relay.address[1]}").geturl()
+
     # -- relays
 
     def _broker_relay(self, name: str, numbers: Iterator[int]) -> Relay | None:
@@ -169,13 +203,9 @@ class Assembly:
 
     def _strike(self, trap: Trap, link: Link) -> None:
         """Let a fault strike the service that the trap names: the one whose link it is, or the one that it leads to."""
-        own = next(part for part in self._parts if part.name == link.relay.service)
-        if not trap.service or is_of(own.name, trap.service):
-            scene = Scene(link, own.kill, own.terminate)
-            if trap.is_write:
-                self._lane.write_points.watch(trap, scene, own)
-            else:
-                FAULTS[trap.do].strike(scene)
+        own = next((part for part in self._parts if part.name == link.relay.service), None)
+        if own is not None and (not trap.service or is_of(own.name, trap.service)):
+            self._struck(trap, Scene(link, own.kill, own.terminate), own)
             return
         asked = next(part for part in self._parts if part.service_name == link.relay.to)
 
@@ -183,7 +213,13 @@ class Assembly:
             asked.kill()
             link.end()  # as the kernel does it, but now: what was not passed on does not reach the dead
 
-        FAULTS[trap.do].strike(Scene(link, kill, asked.terminate))
+        self._struck(trap, Scene(link, kill, asked.terminate), asked)
+
+    def _struck(self, trap: Trap, scene: Scene, part: Part) -> None:
+        if trap.is_write:
+            self._lane.write_points.watch(trap, scene, part)
+        else:
+            FAULTS[trap.do].strike(scene)
 
     # -- being ready
 

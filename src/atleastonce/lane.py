@@ -83,8 +83,14 @@ class Lane:
             self.loop = stack.enter_context(Loop(f"relays of {self.name}"))
             self.write_points = WritePoints(self.loop, self.traps, self.record, self.site.environment({}))
             stack.callback(self.write_points.end)
-            self.parts = Assembly(self, self._observer, stack).parts()
-            self._open_entry(stack)
+            assembly = Assembly(self, self._observer, stack)
+            self.parts = assembly.parts()
+            if self.contract.input.http:
+                method, address = method_and_address(self.contract.input.http)
+                way_in = assembly.way_in(templates.fill(address, self.parts[0].runtime))
+                entry = HttpEntry(method, way_in)
+                stack.callback(entry.close)
+                self._asking = Asking(entry, self.record, self.note)
             environment = self.site.environment(own_environment())
             first = self.parts[0].runtime
             self._sights = Sights(self.site.contract, first, environment, self._observer, stack)
@@ -284,14 +290,7 @@ class Lane:
         if not self.record.await_(there, max(0.0, deadline - time.monotonic()), pulse=0.1):
             self.namespace.prepare()
 
-    # -- the way in and the way of events
-
-    def _open_entry(self, stack: ExitStack) -> None:
-        if self.contract.input.http:
-            method, address = method_and_address(self.contract.input.http)
-            entry = HttpEntry(method, templates.fill(address, self.parts[0].runtime))
-            stack.callback(entry.close)
-            self._asking = Asking(entry, self.record, self.note)
+    # -- the way of events
 
     def recorded(self, *events: Event) -> None:
         """Take events that a relay saw."""

@@ -137,10 +137,22 @@ def _why_not(promise: str, first: Judged, again: Sequence[Judged]) -> str:
 
 
 def _entangled(promise: str, failure: Judged) -> tuple[int, bool, int]:
-    """Return how many messages a failure is about, whether it is a race, and its steps: the least is the easiest.
-
-    A log that is read again with nothing varied differs by the order and the batches in which it came, by chance.
-    """
+    """Return how many messages a failure is about, whether it is a race, and its steps: the least is the easiest."""
     schedule = failure.history.header.schedule
     about = {*failure.verdicts[promise].blamed, *schedule.trapped}
-    return len(about), "burst" in schedule.verbs or schedule.replays == "again", schedule.steps
+    return len(about), _is_race(schedule), schedule.steps
+
+
+def _is_race(schedule: Schedule) -> bool:
+    """Tell whether chance has a part in what a schedule shows.
+
+    Requests meet, or do not; a log that is read again with nothing varied comes in another order and other batches, or
+    does not; and how far a service is that is asked to stop, or was just asked for something, is luck, too.
+    """
+    return (
+        "burst" in schedule.verbs
+        or schedule.replays == "again"
+        or any(
+            each.do == "stop" or (each.when, each.event) == ("after", "request") for each in schedule.traps
+        )
+    )

@@ -51,8 +51,14 @@ VARIATIONS = {
 }
 """How a log may be read once more; ``env:NAME``, with another value in the environment, is one more way."""
 
+TAKEN = (*HANDED_OVER, "request")
+"""Those behind which a service is at work on a message: over HTTP, it is asked."""
+
 BROKER = "broker"
 """What a trap calls a link to the broker."""
+
+CLIENT = "the client"
+"""What a trap calls whoever sends messages in over HTTP; no service is called so."""
 
 _ROW = 12
 """From how many publications in a row on only the first and the last are said."""
@@ -137,11 +143,11 @@ class Trap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
     It names what it waits for, never a position in a list: the order between connections is not fixed. `service` is
     the one that is struck, `link` names the other end of the link: the broker, or a service (over HTTP, whichever of
-    the two asks). At ``join``, and at the ``response`` to it, it has no `message`. A write point (`event` is
-    ``write``) has `during` in place of `when` and `message`: it strikes as the service makes its `nth` system call
-    that changes anything outside, counted from the first delivery of that message on. There it may ``pause``: what
-    follows that message is published once the service stands still, which goes on once all but that message is settled,
-    or does not get settled.
+    the two asks), or the client. At ``join``, and at the ``response`` to it, it has no `message`. A write point
+    (`event` is ``write``) has `during` in place of `when` and `message`: it strikes as the service makes its `nth`
+    system call that changes anything outside, counted from the first delivery of that message, or request about it,
+    on. There it may ``pause``: what follows that message is published once the service stands still, which goes on
+    once all but that message is settled, or does not get settled.
     """
 
     when: When | None = None

@@ -1,4 +1,4 @@
-"""HTTP: what one service asks another one fails, is lost on its way or at its end, or is cut short by a crash."""
+"""HTTP: what a service is asked fails, is lost on its way or at its end, or is cut short by a crash."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import msgspec
 from atleastonce.contract import Contract
 from atleastonce.history import History
 from atleastonce.promises import BacksOff
-from atleastonce.schedule import Action, Schedule, Trap, When, is_of, publish
+from atleastonce.schedule import CLIENT, Action, Schedule, Trap, When, is_of, publish
 
 
 class _Asked(NamedTuple):
@@ -27,7 +27,8 @@ def http(calm: History, contract: Contract) -> Iterator[Schedule]:
     """Yield what may happen to every request of the calm run that is about a message.
 
     It is refused once, or as often as it is repeated; cut before it arrives; done, and its answer cut or withheld;
-    and whoever asks, or is asked, ends at each of the four moments.
+    and whoever asks, or is asked, ends at each of the four moments. What is sent in over HTTP is done, and its answer
+    lost; or the service ends, from when it was asked until it has answered: then the client sends again.
     """
     promised = contract.promised.get("backs-off")
     for asked in _requests(calm, contract):
@@ -47,6 +48,30 @@ def http(calm: History, contract: Contract) -> Iterator[Schedule]:
                 for when in get_args(When):
                     yield _struck(calm, each, _trap(each, when, event, "kill"))
             yield _struck(calm, each, _trap(each, "after", "request", "stop"))
+
+    for entered in _entered(calm, contract):
+        yield _struck(calm, entered, _trap(entered, "before", "response", "cut"))
+        yield _struck(calm, entered, _trap(entered, "after", "request", "kill"))
+        for when in get_args(When):
+            yield _struck(calm, entered, _trap(entered, when, "response", "kill"))
+        yield _struck(calm, entered, _trap(entered, "after", "request", "stop"))
+
+
+def asked_first(calm: History, contract: Contract) -> Iterator[tuple[str, str, str]]:
+    """Yield each service with who asks it, and the message that it is asked about for the first time."""
+    found = (each for each in (*_entered(calm, contract), *_requests(calm, contract)) if each.nth == 1)
+    for each in found:
+        ends = each.service, each.other
+        yield (*(ends if each.other == CLIENT else ends[::-1]), each.message)
+
+
+def _entered(calm: History, contract: Contract) -> Iterator[_Asked]:
+    """Yield what is sent in over HTTP, from the end of the service that takes it."""
+    messages, services = calm.header.schedule.messages, contract.all_services
+    entered = (event for event in calm.events if event.event == "entered" and event.to in services)
+    once = {(event.to, str(event.message)): event.queue for event in entered if event.message in messages}
+    for (service, message), call in once.items():
+        yield _Asked(service, CLIENT, message, 1, call)
 
 
 def _requests(calm: History, contract: Contract) -> Iterator[_Asked]:

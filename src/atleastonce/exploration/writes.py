@@ -6,8 +6,9 @@ import msgspec
 
 from atleastonce.contract import Contract
 from atleastonce.exploration.crash_points import passed
+from atleastonce.exploration.http import asked_first
 from atleastonce.history import History
-from atleastonce.schedule import HANDED_OVER, Action, Schedule, Trap, publish
+from atleastonce.schedule import BROKER, HANDED_OVER, Action, Schedule, Trap, publish
 
 _NEVER = 1_000_000
 """A number of calls that no message takes: the trap never springs, and the history lists what was called."""
@@ -21,11 +22,11 @@ def traces(calm: History, contract: Contract) -> Iterator[Schedule]:
     """
     given = calm.header.schedule
     several = {name for name, each in contract.all_services.items() if each.instances > 1}
-    for service, event, message, nth in passed(calm, contract):
-        if event in HANDED_OVER and nth == 1:
-            trap = Trap(event="write", nth=_NEVER, during=message, service=service, do="noop")
-            kept = given.messages if service in several else {message: given.messages[message]}
-            yield msgspec.structs.replace(given, messages=kept, actions=publish(message), traps=(trap,))
+    handed = ((at[0], BROKER, at[2]) for at in passed(calm, contract) if at[1] in HANDED_OVER and at[3] == 1)
+    for service, link, message in (*handed, *asked_first(calm, contract)):
+        trap = Trap(event="write", nth=_NEVER, during=message, service=service, link=link, do="noop")
+        kept = given.messages if service in several else {message: given.messages[message]}
+        yield msgspec.structs.replace(given, messages=kept, actions=publish(message), traps=(trap,))
 
 
 def onward(walked: Iterable[History]) -> list[Schedule]:
@@ -33,11 +34,11 @@ def onward(walked: Iterable[History]) -> list[Schedule]:
 
     First as many as the trace has seen; then one more at a time, until one no longer hits.
     """
-    calm: dict[tuple[str, str], History] = {}
-    last: dict[tuple[str, str], tuple[int, bool]] = {}
+    calm: dict[Trap, History] = {}
+    last: dict[Trap, tuple[int, bool]] = {}
     for history in walked:
         for trap in (each for each in history.header.schedule.traps if each.is_write):
-            walk = trap.service, trap.during
+            walk = _at(trap, 1)
             if trap.nth == _NEVER:
                 calm[walk] = history
             else:
@@ -49,25 +50,33 @@ def onward(walked: Iterable[History]) -> list[Schedule]:
         upto = tried + 1 if hit else 0 if tried else sum(event.event == "write" for event in history.events)
         traced = history.header.schedule
         for nth in range(tried + 1, upto + 1):
-            found.append(_point(traced, *walk, nth))
+            found.append(_point(traced, _at(walk, nth)))
             if len(traced.messages) > 1:
-                found.append(_pause(traced, *walk, nth))
+                found.append(_pause(traced, _at(walk, nth)))
     return found
 
 
-def _point(traced: Schedule, service: str, message: str, nth: int) -> Schedule:
+def _at(walk: Trap, nth: int) -> Trap:
+    """Return the trap that kills at the n-th call of a walk, which the first one stands for."""
+    return msgspec.structs.replace(walk, nth=nth, do="kill")
+
+
+def _point(traced: Schedule, trap: Trap) -> Schedule:
     """Return the schedule in which the service dies at its n-th call, and is started again."""
-    trap = Trap(event="write", nth=nth, during=message, service=service, do="kill")
+    message = trap.during
     return msgspec.structs.replace(
         traced,
         messages={message: traced.messages[message]},
-        actions=(*publish(message), Action(start=service)),
+        actions=(*publish(message), Action(start=trap.service)),
         traps=(trap,),
     )
 
 
-def _pause(traced: Schedule, service: str, message: str, nth: int) -> Schedule:
+def _pause(traced: Schedule, trap: Trap) -> Schedule:
     """Return the schedule in which one instance stands still at its n-th call, while others take what comes then."""
-    trap = Trap(event="write", nth=nth, during=message, service=service, do="pause")
-    others = (each for each in traced.messages if each != message)
-    return msgspec.structs.replace(traced, actions=publish(message, *others), traps=(trap,))
+    others = (each for each in traced.messages if each != trap.during)
+    return msgspec.structs.replace(
+        traced,
+        actions=publish(trap.during, *others),
+        traps=(msgspec.structs.replace(trap, do="pause"),),
+    )

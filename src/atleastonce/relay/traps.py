@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from atleastonce.history import Event
-from atleastonce.schedule import BROKER, HANDED_OVER, Trap, When, is_of
+from atleastonce.schedule import BROKER, TAKEN, Trap, When, is_of
 
 
 @dataclass
@@ -82,7 +82,7 @@ def _waits_at(trap: Trap, service: str, to: str) -> bool:
 
 def _matches(trap: Trap, event: Event) -> bool:
     if trap.is_write:
-        return event.event in HANDED_OVER and event.message == trap.during
+        return event.event in TAKEN and event.message == trap.during
     if not trap.message:
         return event.event == trap.event and "join" in (event.event, event.of)
     return event.event == trap.event and event.message == trap.message

@@ -1,0 +1,59 @@
+"""A single service over HTTP, without a broker: the client's answer is lost, or the service dies before it is given."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from atleastonce.campaign import Plan
+
+pytestmark = pytest.mark.timeout(180)
+
+SCRIPT = Path(__file__).parent / "subjects" / "payments.py"
+CONTRACT = """
+[service]
+command = "{python} {script}"
+env = {{ PORT = "{{port}}", DATABASE = "{{data_dir}}/payments.db", FAULT = "{fault}" }}
+[input]
+http = "POST http://127.0.0.1:{{port}}/pay"
+message = '{{"id": "{{id}}"}}'
+[observe]
+http = ["http://127.0.0.1:{{port}}/paid/{{id}}"]
+[promises]
+nothing-lost = true
+effects-once = true
+"""
+
+
+@pytest.fixture
+def atleastonce_provider() -> str:
+    """Say which broker is used: none is."""
+    return "native"
+
+
+def contract(folder: Path, fault: str) -> Path:
+    """Write the contract of a service with this fault."""
+    path = folder / "atleastonce.toml"
+    path.write_text(CONTRACT.format(python=sys.executable, script=SCRIPT, fault=fault))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("fault", "explore", "promise"),
+    [
+        ("", "http", ""),
+        ("memory", "http", "effects-once"),
+        ("answer-first", "http", "nothing-lost"),
+        ("", "writes", ""),
+        ("mark-first", "writes", "nothing-lost"),
+    ],
+)
+def test_it_is_struck_on_the_way_in(subject, tmp_path, fault, explore, promise):
+    """What is remembered in memory only is done twice; what is answered, or marked, before it is done gets lost."""
+    plan = Plan(explore=(explore,), messages=1, shrink_budget=5)
+    found = subject(contract(tmp_path, fault)).verify(plan).findings
+    outcomes = {name: tally.outcome for name, tally in found.tallies.items()}
+    assert found.tallies["nothing-lost"].unknown == 0, found.tallies
+    assert outcomes == {
+        name: "broken" if name == promise else "kept" for name in ("nothing-lost", "effects-once")
+    }, found.tallies
