@@ -4,7 +4,7 @@ from typing import Any
 
 from atleastonce.contract import BrokerTable, Contract, Input, Service
 from atleastonce.exploration.duplicates import duplicates
-from atleastonce.exploration.http import http
+from atleastonce.exploration.http import asked_first, http
 from atleastonce.exploration.outages import outages
 from atleastonce.schedule import Schedule
 from histories import history, seen
@@ -47,6 +47,24 @@ def test_over_http_copies_also_come_at_the_same_time() -> None:
         "burst m1; burst m2",
     ]
     assert all("burst" not in each for each in found[:-3])
+
+
+def test_what_is_sent_in_is_struck_on_its_way() -> None:
+    """Whoever sends is told nothing, or the service ends; one that was sent again in the calm run counts once."""
+    calm = history(
+        "entered m1 *x ^shop >pay; entered m1 *x ^shop >pay; asked m1#1 =200; published m1#1", seen(), seen()
+    )
+    found = [each.describe() for each in http(calm, contract())]
+    between = "(m1) between shop and the client"
+    assert found == [
+        f"publish m1; cut before response{between}",
+        f"publish m1; start shop; kill after request{between}",
+        f"publish m1; start shop; kill before response{between}",
+        f"publish m1; start shop; kill after response{between}",
+        f"publish m1; start shop; stop after request{between}",
+    ]
+    assert [*asked_first(calm, contract())] == [("shop", "the client", "m1")]
+    assert [*asked_first(CALM, contract())] == [("depot", "shop", "m1"), ("depot", "shop", "m2")]
 
 
 def test_every_request_of_a_message_is_struck_in_every_way() -> None:
