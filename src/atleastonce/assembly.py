@@ -28,9 +28,9 @@ from atleastonce.part import Part
 from atleastonce.recording import Record
 from atleastonce.relay.codec import Names
 from atleastonce.relay.http import HttpWire
-from atleastonce.relay.link import Link
+from atleastonce.relay.link import Link, Recorder
 from atleastonce.relay.loop import Loop
-from atleastonce.relay.tcp import LOOPBACK, Relay
+from atleastonce.relay.tcp import LOOPBACK, Address, Relay
 from atleastonce.relay.traps import Traps
 from atleastonce.schedule import CLIENT, Trap, instance, is_of
 from atleastonce.subjects.process import ProcessSubject, own_environment
@@ -44,13 +44,12 @@ _HTTP = "http:"
 def at_hand(file: ContractFile) -> None:
     """Raise ContractError for a program or a file that the contract names and that is not there."""
     folder, contract = file.path.resolve().parent, file.contract
-    for name, service in contract.all_services.items():
+    for where, service in contract.tables.items():
         program = next(iter(shlex.split(service.command)), "")
         path = {**own_environment(), **service.env}.get("PATH", os.defpath)
         sought = program if os.sep not in program else str(folder / program)
         known = program and not any(templates.placeholders(f"{program}{path}"))
         if known and shutil.which(sought, path=path) is None:
-            where = "service" if contract.service else f"services.{name}"
             raise ContractError(
                 f"{where}.command: found no program {program!r}; it is run without a shell, from {folder}: "
                 "name one in PATH, or the way to it from there"
@@ -148,26 +147,16 @@ class Assembly:
         url = urlsplit(address)
         if url.scheme != "http" or url.hostname is None or url.port is None:
             return address
-        lane = self._lane
 
         def record(*events: Event) -> None:
             entered = (
                 msgspec.structs.replace(each, event="entered") if each.event == "request" else each
                 for each in events
             )
-            lane.recorded(*(each for each in entered if each.event in ("entered", "sprung")))
+            self._lane.recorded(*(each for each in entered if each.event in ("entered", "sprung")))
 
-        relay = Relay(
-            lane.loop,
-            (url.hostname, url.port),
-            CLIENT,
-            lambda _: HttpWire(lane.names),
-            record,
-            self._strike,
-            lane.traps,
-        )
-        relay.to = next((name for name, ports in self._ports.items() if url.port in ports), "")
-        self._opened(relay, itertools.count(1))
+        to = next((name for name, ports in self._ports.items() if url.port in ports), "")
+        relay = self._http_relay(CLIENT, (url.hostname, url.port), to, record, itertools.count(1))
         return url._replace(netloc=f"{LOOPBACK}:{relay.address[1]}").geturl()
 
     # -- relays
@@ -188,12 +177,17 @@ class Assembly:
         return self._opened(relay, numbers)
 
     def _relay_to(self, other: str, name: str, numbers: Iterator[int]) -> Relay:
-        lane = self._lane
         upstream = (LOOPBACK, self._ports[other][0])
+        return self._http_relay(name, upstream, other, self._lane.recorded, numbers)
+
+    def _http_relay(
+        self, asking: str, upstream: Address, to: str, record: Recorder, numbers: Iterator[int]
+    ) -> Relay:
+        lane = self._lane
         relay = Relay(
-            lane.loop, upstream, name, lambda _: HttpWire(lane.names), lane.recorded, self._strike, lane.traps
+            lane.loop, upstream, asking, lambda _: HttpWire(lane.names), record, self._strike, lane.traps
         )
-        relay.to = other
+        relay.to = to
         return self._opened(relay, numbers)
 
     def _opened(self, relay: Relay, numbers: Iterator[int]) -> Relay:

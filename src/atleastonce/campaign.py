@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from atleastonce.casting import cast_list
+from atleastonce.expectation import Calm
 from atleastonce.exploration import DEFAULT, EXPLORERS
 from atleastonce.exploration.crash_points import in_both
 from atleastonce.exploration.ordering import family, in_turn
@@ -85,10 +86,10 @@ class Campaign:
             self._watcher.stage("start of the service")
             workshop.open_ahead()
             self._watcher.stage("clean runs")
-            calm = self._calm(workshop)
+            clean = self._calm(workshop)
+            calm = in_both(clean.first, clean.second, contract)
             findings.versions = calm.header.versions
-            expected = workshop.expected(calm.header.schedule)
-            findings.restless, findings.unmoved = expected.restless, expected.unmoved
+            findings.restless, findings.unmoved = clean.restless, clean.unmoved
             traced = self._traced(calm, workshop, findings)
             schedules = self._schedules(calm, onward(each.history for each in traced))
             findings.planned = len(traced) + len(schedules)
@@ -113,14 +114,13 @@ class Campaign:
 
     # -- stages
 
-    def _calm(self, workshop: Workshop) -> History:
-        """Make the clean runs, while the other lanes are being opened; return what passes in both."""
+    def _calm(self, workshop: Workshop) -> Calm:
+        """Make the clean runs, while the other lanes are being opened."""
         others = self._lanes - 1
         with ThreadPoolExecutor(max(1, others)) as ahead:
             for _ in range(others):
                 ahead.submit(workshop.open_ahead)
-            first, second = workshop.calm(self._messages())
-        return in_both(first, second, self._site.contract.contract)
+            return workshop.calm(self._messages())
 
     @property
     def _lanes(self) -> int:

@@ -143,6 +143,14 @@ class Contract(_Table, frozen=True, kw_only=True):
         return self.services or ({"service": self.service} if self.service else {})
 
     @property
+    def tables(self) -> dict[str, Service]:
+        """Every service by the table that it is written in: ``service``, or ``services.NAME``."""
+        return {
+            ("service" if self.service else f"services.{name}"): each
+            for name, each in self.all_services.items()
+        }
+
+    @property
     def brokers(self) -> tuple[BrokerKind, ...]:
         """The kinds of broker that must run: one, or none."""
         return () if self.broker.kind == "http" else (self.broker.kind,)

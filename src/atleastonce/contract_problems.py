@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from atleastonce import templates
-from atleastonce.contract import Contract, Service
+from atleastonce.contract import Contract
 from atleastonce.conversion import near, shown
 from atleastonce.promises import PROMISES
 
@@ -84,7 +84,7 @@ def _services(contract: Contract) -> Iterator[str]:
         stem, _, number = name.rpartition("-")
         if number.isdecimal() and stem in contract.services:
             yield f"services.{name}: found beside services.{stem}, whose instances have such names; name it otherwise"
-    for where, service in _named_services(contract):
+    for where, service in contract.tables.items():
         if bool(service.command) == bool(service.image):
             found = "one beside an image" if service.command else "none"
             yield f"{where}.command: found {found}, expected the command (or image) that starts it"
@@ -197,7 +197,7 @@ def _placeholders(contract: Contract, key: str, text: str, known: tuple[str, ...
 def _texts(contract: Contract) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Yield every text that may hold placeholders: its key, itself, and what is known there."""
     entry, observe, runtime = contract.input, contract.observe, RUNTIME[contract.broker.kind]
-    for where, service in _named_services(contract):
+    for where, service in contract.tables.items():
         yield from (
             (f"{where}.{key}", getattr(service, key), runtime) for key in ("command", "ready", "health")
         )
@@ -220,8 +220,3 @@ def _texts(contract: Contract) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     if contract.replay is not None:
         yield ("replay.report", contract.replay.report, runtime)
         yield ("replay.command", contract.replay.command, runtime)
-
-
-def _named_services(contract: Contract) -> Iterator[tuple[str, Service]]:
-    for name, service in contract.all_services.items():
-        yield ("service" if contract.service else f"services.{name}"), service

@@ -199,19 +199,15 @@ def unstable(first: Observation, second: Observation, ignore: Iterable[str]) -> 
     return tuple(dict.fromkeys(difference.where for difference in differing))
 
 
-def grew(first: Observation, second: Observation) -> bool:
+def grew(first: Observation, second: Observation, ignore: Iterable[str]) -> bool:
     """Tell whether two clean runs differ only within lists that were longer from the first on.
 
     So does a table with a row per product: the first order of one makes its row, and later ones change it.
     """
     lists = [path for path, change in first.values.items() if "added" in change and path not in second.values]
-    differing = {
-        where
-        for where in {*first.values, *second.values}
-        if first.values.get(where) != second.values.get(where)
-    }
     return bool(lists) and all(
-        any(where == path or where.startswith(f"{path}[") for path in lists) for where in differing
+        any(where == path or where.startswith(f"{path}[") for path in lists)
+        for where in unstable(first, second, ignore)
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -80,7 +81,16 @@ class Expectation:
     pace: Pace
     restless: str
     """Where the two clean runs differ, so that nothing can be judged by them; empty where they do not."""
-    unmoved: tuple[str, ...] = ()
+
+
+class Calm(NamedTuple):
+    """The clean runs that a campaign begins with."""
+
+    first: History
+    second: History
+    restless: str
+    """Where they differ (`Expectation.restless`)."""
+    unmoved: tuple[str, ...]
     """What is observed and neither of them changed."""
 
 

@@ -3,7 +3,7 @@
 import itertools
 import random
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack
 from types import MappingProxyType
 from typing import Any, Self
@@ -85,12 +85,7 @@ class Lane:
             stack.callback(self.write_points.end)
             assembly = Assembly(self, self._observer, stack)
             self.parts = assembly.parts()
-            if self.contract.input.http:
-                method, address = method_and_address(self.contract.input.http)
-                way_in = assembly.way_in(templates.fill(address, self.parts[0].runtime))
-                entry = HttpEntry(method, way_in)
-                stack.callback(entry.close)
-                self._asking = Asking(entry, self.record, self.note)
+            self._open_entry(assembly, stack)
             environment = self.site.environment(own_environment())
             first = self.parts[0].runtime
             self._sights = Sights(self.site.contract, first, environment, self._observer, stack)
@@ -228,7 +223,7 @@ class Lane:
             dead_letters=tuple(dead),
         )
 
-    def unmoved(self, changed: Iterable[str]) -> tuple[str, ...]:
+    def unmoved(self, changed: Collection[str]) -> tuple[str, ...]:
         """Return what is observed where none of these paths lies."""
         return self._sights.unmoved(self.cast, changed)
 
@@ -290,7 +285,14 @@ class Lane:
         if not self.record.await_(there, max(0.0, deadline - time.monotonic()), pulse=0.1):
             self.namespace.prepare()
 
-    # -- the way of events
+    # -- the way in and the way of events
+
+    def _open_entry(self, assembly: Assembly, stack: ExitStack) -> None:
+        if self.contract.input.http:
+            method, address = method_and_address(self.contract.input.http)
+            entry = HttpEntry(method, assembly.way_in(templates.fill(address, self.parts[0].runtime)))
+            stack.callback(entry.close)
+            self._asking = Asking(entry, self.record, self.note)
 
     def recorded(self, *events: Event) -> None:
         """Take events that a relay saw."""

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,23 +43,27 @@ _VALUES = {
 """What the first and the second reader have in their environment; any other name is 1 for the second, or 2."""
 
 _Runs = Sequence[tuple[Place, int]]
-
-
 _Log = Sequence[tuple[Place, int]]
 """The records of a log as they were published, each with its offset."""
 _Order = Callable[[_Log], _Runs]
 
 
+def _by_partition(log: _Log) -> _Runs:
+    """Serve partition by partition, each at once."""
+    ends = dict(log)
+    return [(place, ends[place] + 1) for place in sorted(ends)]
+
+
 class _Way(NamedTuple):
     """How the second reader differs from the first: in its environment, and in how the log is served to it.
 
-    Without an `order`, both get what they ask for as it comes, and so in an order that is chance.
+    Both get it in the same `order`, unless that is what is varied; without one as it comes, and that is chance.
     """
 
     first: Mapping[str, str]
     second: Mapping[str, str]
     said: str
-    order: tuple[_Order, _Order] | None = None
+    order: tuple[_Order, _Order] | None = (_by_partition, _by_partition)
 
 
 def replayed(
@@ -117,29 +122,24 @@ class _Replay:
         same = {name: _VALUES[name][0] for name in varied if name in _VALUES and name not in own}
         match replay.partition(":"):
             case ("again", _, _):
-                return _Way(same, same, "the same in every other way")
+                return _Way(same, same, "the same in every other way", None)
             case ("clock", _, _):
                 folder = self._site.directory(self._name)
                 set_back = clock.environment(folder, self._site.environment(own_environment()))
                 said = f"{-clock.SHIFT / 86400:.1f} days"
-                return _Way(same, {**same, **set_back}, said, (_by_partition, _by_partition))
+                return _Way(same, {**same, **set_back}, said)
             case ("partitions", _, _):
                 said = "each is withheld until the one before is read"
                 return _Way(same, same, said, (_as_published, _last_first))
             case ("batches", _, _):
-
-                def merged(log: _Log) -> _Runs:
-                    return _merged(log, self._schedule.seed)
-
                 said = "fetches are answered with one of them, and first with all of a partition"
-                return _Way(same, same, said, (_by_partition, merged))
+                return _Way(same, same, said, (_by_partition, partial(_merged, seed=self._schedule.seed)))
             case ("env", _, name):
                 first, second = _VALUES.get(name, ("", "1"))
                 first = own.get(name, first)
                 second = second if second != first else "2"
                 there = {name: first} if first and name not in own else {}
-                order = (_by_partition, _by_partition)
-                return _Way({**same, **there}, {**same, name: second}, f"{name}={second}", order)
+                return _Way({**same, **there}, {**same, name: second}, f"{name}={second}")
         raise ServiceError(f"this version knows no such way ({replay})")
 
     # -- the comparison
@@ -294,12 +294,6 @@ class _Pair:
 def _as_published(log: _Log) -> _Runs:
     """Serve record by record, in the order in which they came."""
     return [(place, offset + 1) for place, offset in log]
-
-
-def _by_partition(log: _Log) -> _Runs:
-    """Serve partition by partition, each at once."""
-    ends = dict(log)
-    return [(place, ends[place] + 1) for place in sorted(ends)]
 
 
 def _last_first(log: _Log) -> _Runs:

@@ -17,13 +17,11 @@ def _beyond(contract: Contract) -> Iterator[str]:
     if contract.broker.kind == "kafka":
         if len(services) > 1:
             yield f"services: found a chain of {len(services)} ({', '.join(services)}) on Kafka, expected one service"
-        for name, service in services.items():
+        for where, service in contract.tables.items():
             if service.instances != 1 and (why := _alone(contract)):
-                where = "service" if contract.service else f"services.{name}"
                 yield f"{where}.instances: found {service.instances} on Kafka {why}, expected 1"
-    for name, service in services.items():
+    for where, service in contract.tables.items():
         if service.image:
-            where = "service" if contract.service else f"services.{name}"
             yield f"{where}.image: found a container image, expected a command"
 
 

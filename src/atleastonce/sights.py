@@ -1,6 +1,6 @@
 """What a contract observes of the services of a lane: addresses, a command, queries; and a snapshot of it all."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -48,18 +48,14 @@ class Sights:
                     break
         return seen
 
-    def unmoved(self, cast: Cast, changed: Iterable[str]) -> tuple[str, ...]:
+    def unmoved(self, cast: Cast, changed: Collection[str]) -> tuple[str, ...]:
         """Return what is observed where none of these paths lies."""
-        moved = [*changed]
-        return tuple(
-            template
-            for template, _ in self._read
-            if not any(
-                path.startswith(f"{label} $")
-                for label in cast.addresses(template, self._runtime)
-                for path in moved
-            )
-        )
+
+        def moved(template: str) -> bool:
+            roots = tuple(f"{label} $" for label in cast.addresses(template, self._runtime))
+            return any(path.startswith(roots) for path in changed)
+
+        return tuple(template for template, _ in self._read if not moved(template))
 
 
 def _readers(

@@ -15,7 +15,7 @@ import msgspec
 from atleastonce import canary, effects
 from atleastonce.checks import judge
 from atleastonce.errors import AtLeastOnceError, Cancelled, TransportError, UsageError
-from atleastonce.expectation import Expectation, Pace, latency, paced, stillness
+from atleastonce.expectation import Calm, Expectation, Pace, latency, paced, stillness
 from atleastonce.findings import Judged
 from atleastonce.history import History, Moment, Observation, append
 from atleastonce.lane import Lane
@@ -70,14 +70,13 @@ class Workshop:
         while not self._free.empty():
             self._free.get_nowait().close()
 
-    def calm(self, schedule: Schedule) -> tuple[History, History]:
-        """Make the clean runs of a schedule's messages and return their histories."""
+    def calm(self, schedule: Schedule) -> Calm:
+        """Make the clean runs of a schedule's messages."""
         with self._lane() as lane:
-            return self._expect(lane, schedule)
-
-    def expected(self, schedule: Schedule) -> Expectation:
-        """Return what the clean runs of a schedule's messages showed, once they were made."""
-        return self._expected[_sent(schedule)]
+            first, second = self._expect(lane, schedule)
+            expected = self._expected[_sent(schedule)]
+            unmoved = lane.unmoved({*expected.first.values, *expected.second.values})
+            return Calm(first, second, expected.restless, unmoved)
 
     def carry_out(self, schedule: Schedule, *, proof: bool = False) -> Judged:
         """Carry out a schedule in a lane of its own, and judge it on every promise of the contract.
@@ -216,7 +215,7 @@ class Workshop:
             return self._expected[sent]
 
     def _expect(self, lane: Lane, schedule: Schedule) -> tuple[History, History]:
-        """Make two clean runs of a set of messages, and keep them.
+        """Make two clean runs of a set of messages, keep what they showed, and return their histories.
 
         The second takes them in reverse, the sentinel first, and begins with an orderly restart: what depends on
         order, or does not outlive the process, differs then, and proves nothing. Where the first only had rows to
@@ -234,14 +233,13 @@ class Workshop:
         second, reverse = self._clean(lane, other, pace, "clean-2")
         ignore = self._contract.observe.ignore
         differing = effects.restless(first, second, ignore)
-        if differing and effects.grew(first, second):
+        if differing and effects.grew(first, second, ignore):
             third, _ = self._clean(lane, schedule, pace, "clean-1")
             if not effects.restless(third, second, ignore):
                 first, differing = third, ""
                 self._warm_ups.append(schedule)
                 self._warmed[lane.name] = len(self._warm_ups)
-        unmoved = lane.unmoved({*first.values, *second.values})
-        self._expected[_sent(schedule)] = Expectation(first, second, pace, differing, unmoved)
+        self._expected[_sent(schedule)] = Expectation(first, second, pace, differing)
         self._worked = True
         return history, reverse
 

@@ -181,7 +181,7 @@ def test_rows_that_only_the_first_of_two_runs_makes(
     first: Observation, second: Observation, grew: bool
 ) -> None:
     """They are why two clean runs differ where everything else is alike."""
-    assert effects.grew(first, second) is grew
+    assert effects.grew(first, second, ()) is grew
 
 
 def test_what_never_stood_still_proves_nothing() -> None:

@@ -22,6 +22,11 @@ class _Asked(NamedTuple):
     call: str
     """Method and path."""
 
+    @property
+    def turned(self) -> "_Asked":
+        """The same, from the end of the one that is asked: a trap names whom it strikes first."""
+        return self._replace(service=self.other, other=self.service)
+
 
 def http(calm: History, contract: Contract) -> Iterator[Schedule]:
     """Yield what may happen to every request of the calm run that is about a message.
@@ -43,13 +48,13 @@ def http(calm: History, contract: Contract) -> Iterator[Schedule]:
         yield _struck(calm, asked, _trap(asked, "before", "request", "cut"))
         yield _struck(calm, asked, _trap(asked, "before", "response", "cut"))
         yield _struck(calm, asked, _trap(asked, "before", "response", "time-out"))
-        for each in (asked, asked._replace(service=asked.other, other=asked.service)):
+        for each in (asked, asked.turned):
             for event in ("request", "response"):
                 for when in get_args(When):
                     yield _struck(calm, each, _trap(each, when, event, "kill"))
             yield _struck(calm, each, _trap(each, "after", "request", "stop"))
 
-    for entered in _entered(calm, contract):
+    for entered in (asked.turned for asked in _entered(calm, contract)):
         yield _struck(calm, entered, _trap(entered, "before", "response", "cut"))
         yield _struck(calm, entered, _trap(entered, "after", "request", "kill"))
         for when in get_args(When):
@@ -59,19 +64,18 @@ def http(calm: History, contract: Contract) -> Iterator[Schedule]:
 
 def asked_first(calm: History, contract: Contract) -> Iterator[tuple[str, str, str]]:
     """Yield each service with who asks it, and the message that it is asked about for the first time."""
-    found = (each for each in (*_entered(calm, contract), *_requests(calm, contract)) if each.nth == 1)
-    for each in found:
-        ends = each.service, each.other
-        yield (*(ends if each.other == CLIENT else ends[::-1]), each.message)
+    for asked in (*_entered(calm, contract), *_requests(calm, contract)):
+        if asked.nth == 1:
+            yield asked.other, asked.service, asked.message
 
 
 def _entered(calm: History, contract: Contract) -> Iterator[_Asked]:
-    """Yield what is sent in over HTTP, from the end of the service that takes it."""
+    """Yield what the client asks, each message once however often it was sent."""
     messages, services = calm.header.schedule.messages, contract.all_services
     entered = (event for event in calm.events if event.event == "entered" and event.to in services)
     once = {(event.to, str(event.message)): event.queue for event in entered if event.message in messages}
     for (service, message), call in once.items():
-        yield _Asked(service, CLIENT, message, 1, call)
+        yield _Asked(CLIENT, service, message, 1, call)
 
 
 def _requests(calm: History, contract: Contract) -> Iterator[_Asked]:

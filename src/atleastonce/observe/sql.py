@@ -16,7 +16,6 @@ from atleastonce.errors import ContractError, ObservationError
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-
 _ORDERED = re.compile(r"\border\s+by\b", re.IGNORECASE)
 
 

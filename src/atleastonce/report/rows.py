@@ -141,7 +141,13 @@ def counted(number: int, what: str) -> str:
 def ran(findings: Findings) -> str:
     """Say how much was carried out, and what was not explored."""
     done = f"{findings.carried_out} of {findings.planned} schedules in {findings.seconds:.1f} s"
-    return f"{done}; not explored: {', '.join(findings.unexplored)}" if findings.unexplored else done
+    return "; ".join(filter(None, (done, unexplored([findings]))))
+
+
+def unexplored(found: Sequence[Findings]) -> str:
+    """Say what could have been explored as well; empty where that is nothing."""
+    names = dict.fromkeys(name for each in found for name in each.unexplored)
+    return f"not explored: {', '.join(names)}" if names else ""
 
 
 def versions(findings: Findings) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from atleastonce.findings import Findings
 from atleastonce.report.curves import said, steepest
 from atleastonce.report.narrative import Part, lines
-from atleastonce.report.rows import SYMBOLS, counted, rows
+from atleastonce.report.rows import SYMBOLS, counted, rows, unexplored
 from atleastonce.report.story import Story
 from atleastonce.verdict import Outcome
 
@@ -88,7 +88,6 @@ def summary(found: Sequence[Findings], ran_on: str, end: str) -> str:
     done, planned = sum(each.carried_out for each in found), sum(each.planned for each in found)
     schedules = counted(done, "schedule") if done == planned else f"{done} of {planned} schedules"
     seconds = sum(each.seconds for each in found)
-    untried = dict.fromkeys(name for each in found for name in each.unexplored)
-    unexplored = f"not explored: {', '.join(untried)}" if untried and "broken" not in outcomes else ""
-    facts = (counts or "nothing judged", schedules, unexplored, ran_on, f"{seconds:.1f} s")
+    untried = "" if "broken" in outcomes else unexplored(found)
+    facts = (counts or "nothing judged", schedules, untried, ran_on, f"{seconds:.1f} s")
     return " · ".join((*filter(None, facts), end))

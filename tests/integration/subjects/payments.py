@@ -53,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
         order = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["id"]
         if FAULT == "answer-first":
             self.answer(200, {})
-            time.sleep(0.05)
+            time.sleep(0.05)  # the work itself, which goes on behind the answer
             pay(order)
         else:
             pay(order)
