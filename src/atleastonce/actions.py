@@ -213,7 +213,12 @@ class Actor:
     def _moved(
         self, event: str, service: str, move: Callable[[Collection[Subscription], Mapping[int, int]], None]
     ) -> bool:
-        """Move the offsets of a service that is down, which may leave what comes again alone: no group reads it now."""
+        """Move the offsets of a service that is down, which may leave what comes again alone: no group reads it now.
+
+        A broker refuses that for a group with members, and a static one is none only once it was away for long.
+        """
+        for part in self._lane.of(service):
+            part.bury(for_good=True)
         first: dict[int, int] = {}
         for each in self._lane.record.events():
             if each.event == "published" and each.offset >= 0:

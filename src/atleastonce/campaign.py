@@ -17,6 +17,7 @@ from atleastonce.expectation import Calm
 from atleastonce.exploration import DEFAULT, EXPLORERS
 from atleastonce.exploration.crash_points import in_both
 from atleastonce.exploration.ordering import family, in_turn
+from atleastonce.exploration.poison import set_aside
 from atleastonce.exploration.writes import onward
 from atleastonce.findings import Findings, Judged, curves
 from atleastonce.history import History
@@ -97,6 +98,7 @@ class Campaign:
             judged = traced + self._explored(
                 [each for each in schedules if not each.restarts_broker], workshop
             )
+            judged += self._set_aside(judged, workshop, findings)
             judged += self._walked_on(judged, workshop, findings)
             judged += self._mixed(calm, judged, workshop, findings)
             # Before the restarts: some brokers are not quite themselves behind one.
@@ -145,6 +147,17 @@ class Campaign:
         schedules = list(EXPLORERS[_WRITES](calm, self._site.contract.contract))
         self._watcher.stage("traces of write points", len(schedules))
         return self._run_all(schedules, workshop)
+
+    def _set_aside(self, judged: Sequence[Judged], workshop: Workshop, findings: Findings) -> list[Judged]:
+        """Crash the service at every step by which it set a poison aside, as was seen meanwhile."""
+        if "poison" not in self._plan.explore or self._found(judged):
+            return []
+        points = set_aside((each.history for each in judged), self._site.contract.contract)
+        schedules = in_turn(points, self._plan.seed)
+        if schedules:
+            self._watcher.stage("crashes while a poison is set aside", len(schedules))
+        findings.planned += len(schedules)
+        return self._explored(schedules, workshop)
 
     def _walked_on(self, judged: Sequence[Judged], workshop: Workshop, findings: Findings) -> list[Judged]:
         """Walk the write points on where the last one known was hit, until none is hit any more."""

@@ -51,9 +51,9 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
     Of what it found: ``begun`` (not `ok`: there was no service to try it on, or no clean run to compare it with),
     ``buried`` (`ok`: every link of the dead client ended in order), ``arrived`` (a copy of
     ours lies among the outputs or dead letters), ``committed`` (its offset is, though the answer to that was
-    lost), ``passed-over`` (the group has committed an offset behind a copy that nothing settled: nobody will get it
-    any more), ``depth`` (`size` messages wait in a queue), ``health`` (the health endpoint changed; `size` is the
-    status, 0 for no answer), ``quiet`` (`ok`; `note` is why not),
+    lost), ``passed-over`` (a copy that nothing settled lies before an offset that the group has committed, or, with a
+    `note`, before what it reads since it is up: nobody gets it any more), ``depth`` (`size` messages wait in a queue),
+    ``health`` (the health endpoint changed; `size` is the status, 0 for none), ``quiet`` (`ok`; `note` is why not),
     ``canary`` (`ok`: it kept its time), ``looped`` (a copy was delivered, or a service ended by itself, more
     often than the contract allows; the case was given up), ``late`` (an output of an earlier case), ``still``
     (since when nothing moved in a clean run, if it ever stood still), ``seen`` (a copy is settled by what the service

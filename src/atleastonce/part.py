@@ -124,11 +124,11 @@ class Part:
         self.terminate()
         self.bury()
 
-    def bury(self) -> None:
+    def bury(self, *, for_good: bool = False) -> None:
         """Once it was killed, asked to stop or has ended: wait for its end, and end its links in order."""
         self.subject.end()
         for relay in self.relays:
-            relay.bury()
+            relay.bury(for_good=for_good)
 
     def end(self) -> None:
         """End it for good: nobody looks at what it leaves, so it need not be asked first."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable
 from math import inf
+from typing import Any
 
 from atleastonce.casting import dead_letters, outputs
 from atleastonce.history import Event, Observation, Output
@@ -58,6 +59,7 @@ class Standing:
         self._exits = 0
         self._settled_before = 0
         self._places: dict[str, tuple[int, int]] = {}
+        self._skipped: dict[str, tuple[int, int]] = {}
         self._asked = 0.0
         self._empty_since = inf
         promised = lane.contract.promised.get("poison-set-aside")
@@ -140,7 +142,13 @@ class Standing:
     def _depth(self, subscriptions: Collection[Subscription]) -> int:
         if self._progress is not None:
             return sum(self._progress.depth(queue) for queue in {each.queue for each in subscriptions})
-        return self.lane.namespace.depth(subscriptions)
+        depth = self.lane.namespace.depth(subscriptions)
+        if self._skipped and any(each.queue == self.lane.input_topic for each in subscriptions):
+            reached = self.lane.namespace.reached(
+                subscriptions
+            )  # a later commit takes them out of what waits
+            depth -= sum(offset >= reached.get(partition, 0) for partition, offset in self._skipped.values())
+        return depth
 
     def _note_committed(self) -> None:
         """Note the copies whose commit got no answer, since its link died: where nothing waits, it was done."""
@@ -161,7 +169,8 @@ class Standing:
         """Note the copies before an offset that their group has committed: Kafka gives these to it no more.
 
         A commit that passes the relay settles what was fetched before it; a service that begins behind a record never
-        fetched it. Asked now and then where nothing passes, so that the answer to a commit is recorded first.
+        fetched it, and may have nothing to commit in that partition. Asked now and then where nothing passes, so that
+        the answer to a commit is recorded first.
         """
         waiting = {copy: self._places[copy] for copy in self.ledger.unsettled() if copy in self._places}
         record = self.lane.record
@@ -170,8 +179,18 @@ class Standing:
         self._asked = record.clock()
         reached = self.lane.namespace.reached(self.lane.subscriptions())
         for copy, (partition, offset) in waiting.items():
+            place: dict[str, Any] = {"copy": copy, "partition": partition, "offset": offset}
             if offset < reached.get(partition, 0):
-                self.lane.note("passed-over", copy=copy, partition=partition, offset=offset, settles=True)
+                self.lane.note("passed-over", **place, settles=True)
+            elif not self.ledger.delivered[copy] and offset < self._reading_on(partition):
+                self._skipped[copy] = partition, offset
+                self.lane.note("passed-over", **place, settles=True, note="it is read on behind it")
+
+    def _reading_on(self, partition: int) -> int:
+        """Return the offset from which the only group of the input reads on in its present life; 0 if unknown."""
+        topic = self.lane.input_topic
+        groups = [each for each in self.lane.subscriptions() if each.queue == topic]
+        return self.lane.names.turns.positions.get((topic, partition), 0) if len(groups) == 1 else 0
 
     def shown(self, wanted: int) -> bool:
         """Tell whether so many outputs of the sentinel have come out; set aside, it will have none."""

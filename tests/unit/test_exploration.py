@@ -15,7 +15,7 @@ from atleastonce.exploration.duplicates import duplicates
 from atleastonce.exploration.kafka import kafka
 from atleastonce.exploration.order import order
 from atleastonce.exploration.outages import backlog, outages
-from atleastonce.exploration.poison import poison
+from atleastonce.exploration.poison import poison, set_aside
 from atleastonce.exploration.shrinking import shrink, without_one_step
 from atleastonce.history import History
 from atleastonce.schedule import Action, Message, Schedule, Trap, publish
@@ -186,6 +186,31 @@ def test_one_kind_of_poison_is_not_tried_together_with_itself() -> None:
     assert told(poison(calm("published m1#1"), given)) == [
         "publish m1; publish p1",
         "publish m1; publish p1; start shop; kill after deliver(p1)",
+    ]
+
+
+def test_a_poison_is_crashed_at_each_step_by_which_it_is_set_aside() -> None:
+    """Once for kinds that take the same steps, at the first of each; not where anything else disturbs."""
+    given = contract("poison-set-aside", poison=("a", "b", "c"))
+    first, second, third, crashed, *_ = poison(calm("published m1#1"), given)
+
+    def passed(schedule: Schedule, happened: str) -> History:
+        was = calm(f"published m1#1; deliver m1#1; ack m1#1; {happened}")
+        return msgspec.structs.replace(was, header=msgspec.structs.replace(was.header, schedule=schedule))
+
+    rejected = "deliver p1#1 *shop; nack p1#1 *shop; deliver p1#1 *shop; nack p1#1 *shop; reject p1#1 *shop"
+    tried = [
+        passed(first, rejected),
+        passed(second, "deliver p2#1 *shop; publish p2 >dead *shop; ack p2#1 *shop"),
+        passed(third, rejected.replace("p1", "p3")),
+        passed(crashed, "deliver p1#1 *shop; ack p1#1 *shop"),
+    ]
+    begin, starts = "publish m1; publish", "start shop; kill"
+    assert told(set_aside(tried, given)) == [
+        f"{begin} {name}; {starts} {when} {event}({name})"
+        for name, events in (("p1", ("nack", "reject")), ("p2", ("publish", "ack")))
+        for event in events
+        for when in ("before", "after")
     ]
 
 

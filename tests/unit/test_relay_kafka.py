@@ -472,27 +472,32 @@ class Broker:
         self.open = False
 
 
-def test_farewell_leaves_for_every_member_but_static_ones() -> None:
-    """By LeaveGroup or by a last heartbeat, once each; a later farewell has nothing to say."""
+def test_farewell_leaves_for_every_member_and_for_static_ones_for_good() -> None:
+    """By LeaveGroup or by a last heartbeat, once each; a later farewell has nothing to say, but to end it for good."""
     talk, broker = Conversation(), Broker(ErrorCode.coordinator_load_in_progress)
     talk.say("subject", request(Api.JOIN_GROUP, 5, 5, group_id="a"))
     talk.say("broker", answer(Api.JOIN_GROUP, 5, 5, member_id="me"))
     talk.say("subject", request(Api.JOIN_GROUP, 5, 6, group_id="b", group_instance_id="static"))
     talk.say("broker", answer(Api.JOIN_GROUP, 5, 6, member_id="static-1"))
+    talk.say("subject", request(Api.JOIN_GROUP, 5, 7, group_id="b", group_instance_id="static"))
+    talk.say("broker", answer(Api.JOIN_GROUP, 5, 7, member_id="static-2"))
     talk.say("subject", request(Api.CONSUMER_GROUP_HEARTBEAT, 0, 7, group_id="c", member_epoch=0))
     talk.say("broker", answer(Api.CONSUMER_GROUP_HEARTBEAT, 0, 7, member_id="new"))
 
     async def connect() -> Broker:
         return broker
 
-    events = asyncio.run(talk.wire.farewell(connect))
+    events = asyncio.run(talk.wire.farewell(connect, for_good=False))
     assert [(e.event, e.group, e.note, e.ok) for e in events] == [
         ("left", "a", "me none", True),
         ("left", "c", "new none", True),
     ]
     assert broker.asked == [Api.LEAVE_GROUP, Api.LEAVE_GROUP, Api.CONSUMER_GROUP_HEARTBEAT]
     assert not broker.open
-    assert asyncio.run(talk.wire.farewell(connect)) == ()
+    assert asyncio.run(talk.wire.farewell(connect, for_good=False)) == ()
+    events = asyncio.run(talk.wire.farewell(connect, for_good=True))
+    assert [(e.group, e.note, e.ok) for e in events] == [("b", "static-2 none", True)]
+    assert asyncio.run(talk.wire.farewell(connect, for_good=True)) == ()
 
 
 def test_who_has_left_needs_no_farewell() -> None:
@@ -508,7 +513,7 @@ def test_who_has_left_needs_no_farewell() -> None:
     async def connect() -> Broker:
         return broker
 
-    events = asyncio.run(talk.wire.farewell(connect))
+    events = asyncio.run(talk.wire.farewell(connect, for_good=False))
     assert [(e.event, e.note, e.ok) for e in events] == [("left", "transaction tx none", True)]
     assert broker.asked == [Api.END_TXN]
 

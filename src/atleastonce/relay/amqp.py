@@ -32,7 +32,12 @@ class AmqpWire:
         """Return a codec for a new link."""
         return AmqpCodec(self._names)
 
-    async def farewell(self, connect: Callable[[], Awaitable[Connection]]) -> tuple[Event, ...]:  # noqa: ARG002
+    async def farewell(
+        self,
+        connect: Callable[[], Awaitable[Connection]],  # noqa: ARG002
+        *,
+        for_good: bool,  # noqa: ARG002
+    ) -> tuple[Event, ...]:
         """Do nothing: RabbitMQ forgets a consumer with its connection."""
         return ()
 

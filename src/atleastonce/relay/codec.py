@@ -69,10 +69,13 @@ class Wire(Protocol):
     def codec(self, link: int) -> Codec:
         """Return a codec for a new link."""
 
-    async def farewell(self, connect: Callable[[], Awaitable["Connection"]]) -> tuple[Event, ...]:
+    async def farewell(
+        self, connect: Callable[[], Awaitable["Connection"]], *, for_good: bool
+    ) -> tuple[Event, ...]:
         """Once every link of a dead subject is buried, tell the broker that it is gone; raise TransportError.
 
-        `connect` opens a connection of our own to the broker.
+        `connect` opens a connection of our own to the broker. `for_good`: nor keeps the broker a place for whoever
+        starts next.
         """
 
 

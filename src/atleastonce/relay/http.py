@@ -37,7 +37,12 @@ class HttpWire:
         """Return a codec for a new link."""
         return HttpCodec(self._names)
 
-    async def farewell(self, connect: Callable[[], Awaitable[Connection]]) -> tuple[Event, ...]:  # noqa: ARG002
+    async def farewell(
+        self,
+        connect: Callable[[], Awaitable[Connection]],  # noqa: ARG002
+        *,
+        for_good: bool,  # noqa: ARG002
+    ) -> tuple[Event, ...]:
         """Do nothing: a service forgets a caller with its connection."""
         return ()
 

@@ -53,14 +53,14 @@ class KafkaWire:
         """Return a codec for a new link."""
         return KafkaCodec(self._shared, self._address_for)
 
-    async def farewell(self, connect: Callable[[], Awaitable[Connection]]) -> Events:
+    async def farewell(self, connect: Callable[[], Awaitable[Connection]], *, for_good: bool) -> Events:
         """Take the members of the dead subject out of their groups and abort its transactions.
 
         Without that a broker waits for a dead member until its session ends (45 s by default), and hides from
         read_committed consumers what lies behind an open transaction (60 s).
         """
         self._shared.names.turns.forget()
-        return await farewell(self._shared, connect)
+        return await farewell(self._shared, connect, for_good=for_good)
 
 
 class KafkaCodec:

@@ -16,9 +16,8 @@ from kio.static.primitive import i16, i32, i32Timedelta
 from atleastonce.history import Event
 from atleastonce.relay.codec import Connection
 from atleastonce.relay.kafka_protocol import read_response, write_request
-from atleastonce.relay.kafka_state import Member, Shared, Transaction
+from atleastonce.relay.kafka_state import LEAVES, Member, Shared, Transaction
 
-_LEAVES = i32(-1)
 _PATIENCE = 3.0
 _PAUSE = 0.02
 
@@ -42,16 +41,19 @@ _GONE = {
 """Answers after which the broker waits for nobody: it was done now, or had been before."""
 
 
-async def farewell(shared: Shared, connect: Callable[[], Awaitable[Connection]]) -> tuple[Event, ...]:
+async def farewell(
+    shared: Shared, connect: Callable[[], Awaitable[Connection]], *, for_good: bool
+) -> tuple[Event, ...]:
     """Say goodbye for every member and transaction, and forget them; raise TransportError.
 
     One connection, to the broker that the subject was given: on several nodes a member whose coordinator is
-    another one stays (``not_coordinator``, an event that is not `ok`). A static member stays on purpose,
+    another one stays (``not_coordinator``, an event that is not `ok`). A static member stays unless it is `for_good`,
     since its successor takes its place at once.
     """
-    members = {key: member for key, member in shared.members.items() if not member.static}
+    members = {key: member for key, member in shared.members.items() if for_good or not member.instance}
     transactions = dict(shared.transactions)
-    shared.members.clear()
+    for key in members:
+        del shared.members[key]
     for name in transactions:
         shared.forsake(name)
     if not members and not transactions:
@@ -66,7 +68,7 @@ async def farewell(shared: Shared, connect: Callable[[], Awaitable[Connection]])
 
 
 async def _leave(connection: Connection, group: str, name: str, member: Member) -> Event:
-    request = _heartbeat(group, name) if member.consumer_protocol else _leaving(group, name)
+    request = (_heartbeat if member.consumer_protocol else _leaving)(group, name, member.instance or None)
     error = await _asked(connection, request)
     return Event(event="left", side="runner", group=group, ok=error in _GONE, note=f"{name} {error.name}")
 
@@ -82,15 +84,18 @@ async def _abort(connection: Connection, name: str, transaction: Transaction) ->
     return Event(event="left", side="runner", ok=error in _GONE, note=f"transaction {name} {error.name}")
 
 
-def _leaving(group: str, member: str) -> LeaveGroupRequest:
-    return LeaveGroupRequest(group_id=GroupId(group), members=(MemberIdentity(member_id=member),))
+def _leaving(group: str, member: str, instance: str | None) -> LeaveGroupRequest:
+    # By its instance alone, as an administrator removes it: a name that is no longer its own would be refused.
+    identity = MemberIdentity(member_id="" if instance else member, group_instance_id=instance)
+    return LeaveGroupRequest(group_id=GroupId(group), members=(identity,))
 
 
-def _heartbeat(group: str, member: str) -> ConsumerGroupHeartbeatRequest:
+def _heartbeat(group: str, member: str, instance: str | None) -> ConsumerGroupHeartbeatRequest:
     return ConsumerGroupHeartbeatRequest(
         group_id=GroupId(group),
         member_id=member,
-        member_epoch=_LEAVES,
+        member_epoch=i32(LEAVES),
+        instance_id=instance,
         rebalance_timeout=i32Timedelta.parse(dt.timedelta(milliseconds=-1)),
         topic_partitions=None,
     )

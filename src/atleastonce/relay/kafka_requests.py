@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from atleastonce.history import Event
 from atleastonce.relay.kafka_protocol import Api
 from atleastonce.relay.kafka_records import Batch, batches
-from atleastonce.relay.kafka_state import Asked, Copy, Link, Place
+from atleastonce.relay.kafka_state import LEAVES, Asked, Copy, Link, Member, Place
 
 _JOINING = 0
 
@@ -56,7 +56,7 @@ def _fetch(link: Link, request: Any, asked: Asked) -> Iterator[Event]:  # noqa: 
 
 def _join(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
     asked.group = link.shared.group = request.group_id
-    asked.static = bool(getattr(request, "group_instance_id", None))
+    asked.instance = getattr(request, "group_instance_id", None) or ""
     # A join waits for the other members, unless the broker only has to give out a member id.
     asked.patient = bool(request.member_id)
     yield Event(event="join", side="subject", group=request.group_id)
@@ -64,12 +64,12 @@ def _join(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
 
 def _heartbeat(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
     asked.group = link.shared.group = request.group_id
-    asked.static = bool(request.instance_id)
+    asked.instance = request.instance_id or ""
     asked.joins = request.member_epoch == _JOINING
     if asked.joins:
-        link.shared.joined(request.group_id, request.member_id, consumer_protocol=True, static=asked.static)
+        link.shared.joined(request.group_id, request.member_id, Member(True, asked.instance))
         yield Event(event="join", side="subject", group=request.group_id)
-    elif request.member_epoch < _JOINING:
+    elif request.member_epoch == LEAVES:
         asked.leaving = [(request.group_id, request.member_id)]
 
 

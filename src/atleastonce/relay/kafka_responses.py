@@ -11,7 +11,7 @@ from atleastonce.history import Event
 from atleastonce.relay.kafka_protocol import Api
 from atleastonce.relay.kafka_records import Batch, until, visible
 from atleastonce.relay.kafka_requests import NO_COPY, commits, foreign
-from atleastonce.relay.kafka_state import Asked, Link, Place
+from atleastonce.relay.kafka_state import Asked, Link, Member, Place
 
 _WRITTEN = {ErrorCode.none, ErrorCode.duplicate_sequence_number}
 """A duplicate sequence number says that an idempotent producer's batch lies there already."""
@@ -84,15 +84,14 @@ def _seen(link: Link, place: Place, batch: Batch) -> Iterator[Event]:
 def _joined(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:
     """Remember the member; one that was only given an id so far keeps its group waiting just the same."""
     if answer.error_code in {ErrorCode.none, ErrorCode.member_id_required}:
-        link.shared.joined(asked.group, answer.member_id, consumer_protocol=False, static=asked.static)
+        link.shared.joined(asked.group, answer.member_id, Member(False, asked.instance))
     if answer.error_code == ErrorCode.none:
         yield _is_in(asked)
 
 
 def _heartbeat(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:
     if answer.error_code == ErrorCode.none and not asked.leaving:
-        member = answer.member_id or ""
-        link.shared.joined(asked.group, member, consumer_protocol=True, static=asked.static)
+        link.shared.joined(asked.group, answer.member_id or "", Member(True, asked.instance))
         if asked.joins:
             yield _is_in(asked)
     yield from _left(link, answer, asked)

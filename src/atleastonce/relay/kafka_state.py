@@ -12,6 +12,9 @@ from atleastonce.relay.kafka_records import Batch, Record
 Place = tuple[str, int]
 """A topic and a partition of it."""
 
+LEAVES = -1
+"""The epoch by which a member leaves for good (KIP-848); a static one that may come back says another one."""
+
 _HEADER = COPY_HEADER.encode()
 
 
@@ -60,10 +63,10 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Member:
-    """A member of a group, as the relay saw it join; a static one is taken over, not replaced."""
+    """A member of a group, as the relay saw it join; one with an `instance` is static: taken over, not replaced."""
 
     consumer_protocol: bool = False
-    static: bool = False
+    instance: str = ""
 
 
 @dataclass
@@ -106,10 +109,14 @@ class Shared:
         known.producer, known.epoch = producer, epoch
         return known
 
-    def joined(self, group: str, member: str, *, consumer_protocol: bool, static: bool) -> None:
-        """Note a member of a group; one without an id yet is none."""
-        if member:
-            self.members[group, member] = Member(consumer_protocol, static)
+    def joined(self, group: str, name: str, member: Member) -> None:
+        """Note a member of a group, in place of the one whose instance it is; one without a name yet is none."""
+        if not name:
+            return
+        for at, known in [*self.members.items()]:
+            if at[0] == group and member.instance and known.instance == member.instance:
+                del self.members[at]
+        self.members[group, name] = member
 
     def forsake(self, name: str) -> None:
         """Give back what a transaction covered that will never commit."""
@@ -144,7 +151,7 @@ class Asked:
     answered: bool = True
     group: str = ""
     transactional: str = ""
-    static: bool = False
+    instance: str = ""
     joins: bool = False
     commits: bool = False
     leaving: list[tuple[str, str]] = field(default_factory=list)

@@ -88,10 +88,13 @@ class Relay:
         """Whether the subject consumes over a live link."""
         return any(link.codec.subscribed and not link.dead for link in list(self._links.values()))
 
-    def bury(self, within: float = 10.0) -> bool:
-        """End every link of the dead subject in order, and wait for that; say whether it was all in order."""
+    def bury(self, within: float = 10.0, *, for_good: bool = False) -> bool:
+        """End every link of the dead subject in order, and wait for that; say whether it was all in order.
+
+        `for_good`: the broker keeps no place for it either (`Wire.farewell`).
+        """
         try:
-            return self._loop.run(self._bury(), within)
+            return self._loop.run(self._bury(for_good=for_good), within)
         except (TimeoutError, BrokerError, OSError) as exc:
             self.record(Event(event="buried", t=self.clock(), service=self.service, ok=False, note=str(exc)))
             self._loop.call(self.abandon)
@@ -162,13 +165,13 @@ class Relay:
             if link.ended.is_set():
                 link.end()
 
-    async def _bury(self) -> bool:
+    async def _bury(self, *, for_good: bool) -> bool:
         links = list(self._links.values())
         for link in links:
             link.bury()
         for link in links:
             await link.ended.wait()
-        for event in await self._wire.farewell(self._ask):
+        for event in await self._wire.farewell(self._ask, for_good=for_good):
             self.record(msgspec.structs.replace(event, t=self.clock(), service=self.service))
         self.record(Event(event="buried", t=self.clock(), service=self.service))
         return True

@@ -202,7 +202,8 @@ def _forgotten(event: Event) -> Step:
 
 
 def _passed_over(event: Event) -> Step:
-    return Step("passed", str(event.message), "service", "service", "its group has committed a later offset")
+    note = event.note or "its group has committed a later offset"
+    return Step("passed", str(event.message), "service", "service", note)
 
 
 def _rebalanced(event: Event) -> Step:

@@ -92,6 +92,7 @@ MUTANTS = {
     ),
     "dlq-unbound": _inventory("dlq_unbound", "poison-set-aside", "poison"),
     "dlq-rewrites": _inventory("dlq_rewrites", "poison-set-aside", "poison"),
+    "letter-after-ack": _inventory("letter_after_ack", "poison-set-aside", "poison"),
     "ack-after-failed-retry-publish": _inventory("ack_after_failed_retry_publish", "nothing-lost", "crash"),
     "copy-then-ack": _inventory("copy_then_ack", "effects-once", "crash"),
     "ttl-eats-backlog": _inventory("ttl_eats_backlog", "backlog-drains", "outage"),

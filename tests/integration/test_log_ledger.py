@@ -1,0 +1,67 @@
+"""A ledger of a log that publishes its dead letters itself: kept, also by a static member; broken where it errs."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from atleastonce.campaign import Plan
+
+pytestmark = pytest.mark.timeout(240)
+
+CONTRACT = """
+[service]
+command = "{python} {script}"
+[service.env]
+KAFKA_BOOTSTRAP = "{{kafka_bootstrap}}"
+GROUP = "{{group}}"
+ORDERS = "{{topic:orders}}"
+DEAD = "{{topic:dead}}"
+DATABASE = "{{data_dir}}/ledger.db"
+BUG = "{bug}"
+INSTANCE = "{instance}"
+[broker]
+kind = "kafka"
+[topics]
+orders = {{ partitions = 4 }}
+dead = {{}}
+[input]
+topic = "orders"
+key = "{{id}}"
+message = '{{"id": "{{id}}"}}'
+[output]
+dead_letters = "dead"
+[observe]
+url = "sqlite:///{{data_dir}}/ledger.db"
+sql = ["SELECT * FROM ledger WHERE id = '{{id}}'"]
+[promises]
+effects-once = true
+nothing-lost = true
+poison-set-aside = true
+"""
+
+
+@pytest.fixture
+def atleastonce_provider() -> str:
+    """Say which broker is used: one provider is enough."""
+    return "native"
+
+
+@pytest.mark.parametrize(
+    ("bug", "instance", "broken"),
+    [
+        ("", "", ()),
+        ("", "till-1", ()),
+        ("late-letter", "", ("poison-set-aside",)),
+        ("latest", "", ("nothing-lost",)),
+    ],
+)
+def test_what_is_wrong_is_broken_and_nothing_else(subject, tmp_path, bug, instance, broken):
+    """In whichever partition a message lies, and whoever still has a place in the group."""
+    script = Path(__file__).parent / "subjects" / "log_ledger.py"
+    path = tmp_path / "atleastonce.toml"
+    path.write_text(CONTRACT.format(python=sys.executable, script=script, bug=bug, instance=instance))
+    found = subject(path).verify(Plan(explore=("poison", "kafka"), shrink_budget=5)).findings
+    outcomes = {name: tally.outcome for name, tally in found.tallies.items()}
+    assert tuple(name for name, outcome in outcomes.items() if outcome == "broken") == broken, found.tallies
+    assert sum(tally.unknown for tally in found.tallies.values()) == 0, found.tallies
