@@ -4,11 +4,12 @@ The first line of a saved history is its `Header`, then one `Event` a line, then
 (CONTRACT: *A history*). Everything here is plain frozen data; reading and writing is JSON lines.
 """
 
+import io
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import msgspec
 
@@ -234,6 +235,8 @@ _header = msgspec.json.Decoder(Header)
 
 _HEADER, _OBSERVATION = b'{"format"', b'{"observed"'
 """How the lines begin that are no events."""
+_BLOCK = 1 << 20
+"""How many bytes are read at once, up to the end of a line."""
 
 
 def lines(history: History) -> Iterator[bytes]:
@@ -284,31 +287,48 @@ def read(path: Path) -> Iterator[tuple[int, History]]:
         raise UsageError(f"{path} is no history: {exc}; name a history.jsonl that a run has saved") from exc
 
 
-def parse(rows: Iterable[bytes]) -> Iterator[tuple[int, History]]:
-    """Yield the histories in these lines, each with the number of its first line.
+def parse(file: IO[bytes]) -> Iterator[tuple[int, History]]:
+    """Yield the histories in a file, each with the number of its first line.
 
     Raise msgspec.DecodeError, naming the line, where one is wrong. Takes the memory of one history at a time.
     """
-    header, begun = None, 0
+    header, begun, done = None, 0, 0
     events: list[Event] = []
     observations: list[Observation] = []
-    for number, row in enumerate(rows, start=1):
-        if header is not None and row.startswith(_HEADER):
-            yield begun, _whole(begun, header, events, observations)
-            header, events, observations = None, [], []
-        try:
-            if header is None:
-                header, begun = _opened(row), number
-            elif row.startswith(_OBSERVATION):
-                observations.append(_seen(row))
-            else:
-                events.append(_event.decode(row))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-            cut = "" if row.endswith(b"\n") else ", where the file ends: it may have been cut short"
-            raise msgspec.DecodeError(f"line {number}: {exc}{cut}") from exc
+    while block := file.read(_BLOCK) + file.readline():
+        if header is not None and (found := _events(block)):
+            events += found
+            done += len(found)
+            continue
+        for row in io.BytesIO(block):
+            done += 1
+            if header is not None and row.startswith(_HEADER):
+                yield begun, _whole(begun, header, events, observations)
+                header, events, observations = None, [], []
+            try:
+                if header is None:
+                    header, begun = _opened(row), done
+                elif row.startswith(_OBSERVATION):
+                    observations.append(_seen(row))
+                else:
+                    events.append(_event.decode(row))
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+                cut = "" if row.endswith(b"\n") else ", where the file ends: it may have been cut short"
+                raise msgspec.DecodeError(f"line {done}: {exc}{cut}") from exc
     if header is None:
         raise msgspec.DecodeError("it is empty")
     yield begun, _whole(begun, header, events, observations)
+
+
+def _events(block: bytes) -> list[Event]:
+    """Return the events in these lines, read at once, as most are; none where any line holds something else."""
+    if any(block.startswith(mark) or b"\n" + mark in block for mark in (_HEADER, _OBSERVATION)):
+        return []
+    try:
+        found = _event.decode_lines(block)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+    return found if len(found) == block.count(b"\n") else []
 
 
 def _opened(row: bytes) -> Header:

@@ -2,10 +2,10 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from atleastonce import effects
 from atleastonce.attempts import Series, series
@@ -15,6 +15,8 @@ from atleastonce.history import Event, History, Moment, Observation
 from atleastonce.ledger import Ledger
 from atleastonce.schedule import HANDED_OVER, SENTINEL
 from atleastonce.verdict import Verdict
+
+M = TypeVar("M", str, str | None)
 
 
 class Unjudgeable(Exception):  # noqa: N818 - a finding about a history, not a failure
@@ -150,6 +152,15 @@ class Case:
         return ledger
 
     @cached_property
+    def handed(self) -> Counter[tuple[str, str | None, str | None, str]]:
+        """How often each service was handed each copy, of which message and out of which queue; none is a request.
+
+        Whatever else is counted is counted of this: it has far fewer entries than there are deliveries.
+        """
+        handed = self.history.named(*HANDED_OVER)
+        return Counter((event.service, event.copy, event.message, event.queue) for event in handed)
+
+    @cached_property
     def deliveries(self) -> Counter[str]:
         """How often each message was handed to a service, or asked of one, out of the same queue.
 
@@ -157,16 +168,12 @@ class Case:
         of a chain hands on has another name as a copy, and is the same message.
         """
         between = frozenset(self.history.header.declared.get("between", ()))
-        handed = Counter(
-            (event.message or (event.copy or "").partition("#")[0], event.queue)
-            for event in self.history.named(*HANDED_OVER, "asked")
-            if event.copy or (event.message and event.queue in between)
-        )
-        most: Counter[str] = Counter()
-        for (message, _), times in handed.items():
-            if times > most.get(message, 0):
-                most[message] = times
-        return most
+        asked = Counter(("", each.copy, each.message, each.queue) for each in self.history.named("asked"))
+        handed: Counter[tuple[str, str]] = Counter()
+        for (_, copy, message, queue), times in (*self.handed.items(), *asked.items()):
+            if copy or (message and queue in between):
+                handed[message or (copy or "").partition("#")[0], queue] += times
+        return greatest(handed)
 
     @cached_property
     def confirmed(self) -> frozenset[str]:
@@ -268,6 +275,15 @@ class Case:
         if others and not cleared:
             raise Unjudgeable(f"{listed(others)} may be what is missing: {'; '.join(evidence(totals))}")
         return totals
+
+
+def greatest(handed: Mapping[tuple[M, str], int]) -> Counter[M]:
+    """Return for each message how often it was handed over out of the queue from which it was most often."""
+    most: Counter[M] = Counter()
+    for (message, _), times in handed.items():
+        if times > most.get(message, 0):
+            most[message] = times
+    return most
 
 
 class _Latest(threading.local):

@@ -10,10 +10,10 @@ what lies in the dead-letter queue is judged. Linear in the events.
 from collections import Counter
 from collections.abc import Callable
 
-from atleastonce.checks.case import Case, Unjudgeable, judged, listed, ours
+from atleastonce.checks.case import Case, Unjudgeable, greatest, judged, listed, ours
 from atleastonce.checks.signs import interruption
 from atleastonce.history import Event, History, Output
-from atleastonce.schedule import HANDED_OVER, SENTINEL
+from atleastonce.schedule import SENTINEL
 from atleastonce.verdict import Verdict
 
 PROMISE = "poison-set-aside"
@@ -49,11 +49,10 @@ def _judged(case: Case) -> Verdict:
 
 def _delivered(case: Case) -> Counter[str | None]:
     """Return how often each message was handed to a service out of the same queue; requests do not count."""
-    handed = Counter((event.message, event.queue) for event in case.history.named(*HANDED_OVER))
-    most: Counter[str | None] = Counter()
-    for (message, _), times in handed.items():
-        most[message] = max(most[message], times)
-    return most
+    handed: Counter[tuple[str | None, str]] = Counter()
+    for (_, _, message, queue), times in case.handed.items():
+        handed[message, queue] += times
+    return greatest(handed)
 
 
 # -- accusations, in the order in which they are made
@@ -183,13 +182,17 @@ def _most_deliveries(case: Case) -> int:
 def _queues(case: Case, poison: str) -> int:
     """Return into how many queues an exchange put a message; those that a service passed it on to are none."""
     passed_on = {event.queue for event in case.history.named("publish") if event.message == poison}
-    handed = {event.queue for event in case.history.named(*HANDED_OVER) if event.message == poison}
+    handed = {queue for _, _, message, queue in case.handed if message == poison}
     return max(1, len(handed - passed_on))
 
 
 def _tries(case: Case) -> Counter[tuple[str, str]]:
     """Return how often each copy was handed to each service."""
-    return Counter((e.service, e.copy) for e in case.history.named(*HANDED_OVER) if e.copy)
+    tried: Counter[tuple[str, str]] = Counter()
+    for (service, copy, *_), times in case.handed.items():
+        if copy:
+            tried[service, copy] += times
+    return tried
 
 
 def _counted(case: Case, looped: Event, tried: Counter[tuple[str, str]]) -> int:
