@@ -69,8 +69,9 @@ class Standing:
         poisoned = sum(action.target in self._poisons for action in schedule.actions)
         # A broker's delivery limit of L delivers L + 1 times, and each failure may give the neighbours back,
         # too. One more shows that it does not end there.
-        self._poison_limit = (attempts + 1) * poisoned + disturbances + 1
-        self._exit_limit = self._poison_limit if poisoned else _EXITS
+        self._exit_limit = (attempts + 1) * poisoned + disturbances + 1 if poisoned else _EXITS
+        # Each trap may have made two of what is tried again by copies.
+        self._poison_limit = (attempts + 1) * (poisoned + len(schedule.traps)) + disturbances + 1
 
     # -- reading
 

@@ -22,6 +22,7 @@ http = ["http://127.0.0.1:{{port}}/paid/{{id}}"]
 [promises]
 nothing-lost = true
 effects-once = true
+accepts-honestly = true
 """
 
 
@@ -39,21 +40,22 @@ def contract(folder: Path, fault: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("fault", "explore", "promise"),
+    ("fault", "explore", "promises"),
     [
-        ("", "http", ""),
-        ("memory", "http", "effects-once"),
-        ("answer-first", "http", "nothing-lost"),
-        ("", "writes", ""),
-        ("mark-first", "writes", "nothing-lost"),
+        ("", "http", ()),
+        ("memory", "http", ("effects-once", "accepts-honestly")),
+        ("answer-first", "http", ("nothing-lost", "accepts-honestly")),
+        ("", "writes", ()),
+        ("mark-first", "writes", ("nothing-lost", "accepts-honestly")),
     ],
 )
-def test_it_is_struck_on_the_way_in(subject, tmp_path, fault, explore, promise):
+def test_it_is_struck_on_the_way_in(subject, tmp_path, fault, explore, promises):
     """What is remembered in memory only is done twice; what is answered, or marked, before it is done gets lost."""
     plan = Plan(explore=(explore,), messages=1, shrink_budget=5)
     found = subject(contract(tmp_path, fault)).verify(plan).findings
     outcomes = {name: tally.outcome for name, tally in found.tallies.items()}
     assert found.tallies["nothing-lost"].unknown == 0, found.tallies
     assert outcomes == {
-        name: "broken" if name == promise else "kept" for name in ("nothing-lost", "effects-once")
+        name: "broken" if name in promises else "kept"
+        for name in ("nothing-lost", "effects-once", "accepts-honestly")
     }, found.tallies

@@ -3,6 +3,7 @@
 import pytest
 
 from atleastonce.checks import accepts_honestly
+from atleastonce.schedule import CLIENT, Trap
 from atleastonce.verdict import Verdict
 from histories import Seen, history, seen
 
@@ -11,7 +12,7 @@ SENT = (
     "cut *shop; asked m1#1 =503; asked m1#1 =202; published m1#1 auto; "
     "asked m2#1 =202; published m2#1 auto; quiet; canary"
 )
-NO_FAULT = "no link was cut and no queue taken away while requests were sent"
+NO_FAULT = "nothing was cut, taken away or ended while requests were sent"
 BOTH = seen({}, "m1:a m2:b")
 
 
@@ -26,6 +27,17 @@ def test_accepted_requests_with_their_effect_are_kept(fault: str) -> None:
     assert judged(SENT.replace("cut *shop", fault)) == Verdict(
         promise=PROMISE, outcome="kept", reason="answered with 2xx, m1, m2 had their effect"
     )
+
+
+def test_what_strikes_on_the_way_in_is_an_occasion() -> None:
+    """The client cannot tell whether it was done, and asks again; between other two it is no business of its own."""
+    happened = SENT.replace("cut *shop", "sprung: kill before response(m1) between shop and {}")
+    outcomes = []
+    for link in (CLIENT, "depot"):
+        trap = Trap(when="before", event="response", message="m1", service="shop", link=link, do="kill")
+        verdict = accepts_honestly.check(history(happened.format(link), BOTH, BOTH, traps=(trap,)))
+        outcomes.append((verdict.outcome, verdict.occasion))
+    assert outcomes == [("kept", True), ("unknown", False)]
 
 
 def test_accepted_request_without_effect_is_broken() -> None:

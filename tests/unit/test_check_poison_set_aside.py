@@ -135,6 +135,21 @@ def test_interruption_costs_an_attempt_and_an_exit_does_not() -> None:
         assert judged(happened).outcome == outcome
 
 
+@pytest.mark.parametrize(
+    ("copies", "outcome"), [("publish p1#1 >retry", "kept"), ("publish p1#1 >dead", "broken")]
+)
+def test_a_crash_may_double_what_is_tried_again_by_copies(copies: str, outcome: str) -> None:
+    """Killed between the copy and the settlement, a service has two to try; a letter at its end is none to try."""
+    first = f"deliver p1#1; {copies}; kill *shop; closed; start *shop"
+    each = (
+        "; deliver p1#1; publish p1#1 >retry; ack p1#1"
+        if outcome == "kept"
+        else "; deliver p1#1; requeue p1#1"
+    )
+    happened = AROUND.format(first + each * 6 + "; deliver p1#1; publish p1#1 >dead; ack p1#1")
+    assert judged(happened + "; quiet").outcome == outcome
+
+
 def test_poison_that_is_requeued_for_ever_is_broken() -> None:
     """Deliveries are counted, whether or not the case became quiet, and without a canary."""
     happened = AROUND.format("deliver p1#1; requeue p1#1;" * 5) + "; looped! p1#1 was delivered 5 times"

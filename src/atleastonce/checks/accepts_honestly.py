@@ -10,14 +10,17 @@ from collections import Counter
 from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, judged, listed
 from atleastonce.effects import Difference
 from atleastonce.history import Event, History
-from atleastonce.schedule import SENTINEL
+from atleastonce.schedule import CLIENT, SENTINEL
 from atleastonce.verdict import Verdict
 
 PROMISE = "accepts-honestly"
 
 
 def check(history: History) -> Verdict:
-    """Judge a history; the occasion is a link that was cut, or a queue taken away, while messages were sent."""
+    """Judge a history; the occasion is a link that was cut, or a queue taken away, while messages were sent.
+
+    So is a fault between the client and the service: what was asked may be done, and its answer is lost.
+    """
     return judged(PROMISE, history, _judged)
 
 
@@ -27,7 +30,7 @@ def _judged(case: Case) -> Verdict:
         raise Unjudgeable("no request was sent to the service", occasion=False)
     case.became_quiet(apart_from=("published",))
     if not _disturbed(case):
-        raise Unjudgeable("no link was cut and no queue taken away while requests were sent", occasion=False)
+        raise Unjudgeable("nothing was cut, taken away or ended while requests were sent", occasion=False)
     more = _done_twice(case)
     if more:
         case.stands(more)
@@ -57,8 +60,8 @@ def _judged(case: Case) -> Verdict:
 
 
 def _disturbed(case: Case) -> bool:
-    """Tell whether, before the last request was answered, a link was cut or a queue taken away."""
-    disturbed = False
+    """Tell whether, before the last request was answered, a fault came between it and its effect."""
+    disturbed = any(trap.link == CLIENT for trap in case.history.header.schedule.traps)
     for event in case.history.events:
         disturbed = disturbed or event.event in ("cut", "unrouted") or _not_passed(event)
         disturbed = disturbed or (event.event == "isolated" and event.size > 0)
