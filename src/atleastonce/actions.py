@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 
 from atleastonce import canary
-from atleastonce.asking import Pending
+from atleastonce.asking import Pending, Sent
 from atleastonce.durations import Duration
 from atleastonce.errors import Cancelled, ServiceError
 from atleastonce.expectation import Pace
@@ -32,6 +32,7 @@ class Actor:
         self._pace = pace
         self._standing = standing
         self._pending: list[Pending] = []
+        self._sent: Sent | None = None
         self._asked = 0.0
         self._starting: list[Part] = []
         self._pauses = tuple(trap for trap in schedule.traps if trap.do == "pause")
@@ -57,6 +58,8 @@ class Actor:
         """Do every action and publish the sentinel; say whether every trap sprang and every copy was taken."""
         for action in self._schedule.actions:
             self.go_on()
+            if action.verb != "start":
+                self._await_answer()
             if not self._do[action.verb](action.target):
                 return False
         if not self._sprung(self._schedule.traps):
@@ -66,6 +69,7 @@ class Actor:
             self._lane.note("ready", ok=False, note="it was not started again", service=down[0].name)
             return False
         if SENTINEL not in self._schedule.published:
+            self._await_answer()
             self._publish(SENTINEL)
         return True
 
@@ -81,6 +85,10 @@ class Actor:
 
     def all_taken(self) -> bool:
         """Send again what got no answer, now and then; say whether nothing is left of it."""
+        if self._sent is not None:
+            if not self._sent.answer.done():
+                return False
+            self._await_answer()
         if self._pending and time.monotonic() - self._asked > _AGAIN_AFTER:
             asked = (self._lane.ask(each) for each in self._pending)
             self._pending = [each for each in asked if each is not None]
@@ -98,12 +106,27 @@ class Actor:
     # -- messages
 
     def _publish(self, message: str) -> bool:
-        pending = self._lane.publish(message)
-        if pending is not None:
-            self._pending.append(pending)
+        """Publish it; where a service ends meanwhile, it is started again before whoever asks it has given up."""
+        deadly = tuple(each for each in self._schedule.traps if _ends(each) and each.about == message)
+        self._sent = self._lane.send(message) if deadly else None
+        if self._sent is None:
+            self._take(self._lane.publish(message))
+        else:
+            answered = self._sent.answer.done
+            self._lane.record.await_(lambda: answered() or self._have_sprung(deadly), self._pace.quiet)
         # What follows is for others, which go on while this one is handled.
         self._await_sprung(tuple(trap for trap in self._pauses if trap.about == message))
         return True
+
+    def _await_answer(self) -> None:
+        """Take in the answer to what is under way."""
+        if self._sent is not None:
+            sent, self._sent = self._sent, None
+            self._take(self._lane.take(sent))
+
+    def _take(self, pending: Pending | None) -> None:
+        if pending is not None:
+            self._pending.append(pending)
 
     def _burst(self, message: str) -> bool:
         self._pending += self._lane.burst(message)
@@ -148,7 +171,7 @@ class Actor:
         deadly = tuple(
             trap
             for trap in self._schedule.traps
-            if FAULTS[trap.do].ends_service and (not trap.service or is_of(trap.service, service))
+            if _ends(trap) and (not trap.service or is_of(trap.service, service))
         )
         if not all(part.down for part in parts) and not self._sprung(deadly):
             return False
@@ -161,6 +184,7 @@ class Actor:
             part.spawn()
         for part in started:
             part.await_subscribed()
+        self._lane.await_every_partition()
         self._starting += (part for part in started if part not in self._starting)
         self.all_taken()
         return True
@@ -313,7 +337,7 @@ class Actor:
 
         def over() -> bool:
             self.go_on()
-            if not {*traps} & {*self._lane.traps.unsprung()}:
+            if self._have_sprung(traps):
                 return True
             # A service that acknowledges first may still be at work when all is settled.
             taken = self.all_taken()
@@ -321,6 +345,9 @@ class Actor:
 
         if traps:
             record.await_(over, self._pace.quiet)
+
+    def _have_sprung(self, traps: tuple[Trap, ...]) -> bool:
+        return not {*traps} & {*self._lane.traps.unsprung()}
 
     def _let_others_go_on(self) -> None:
         """Wait until all is settled but what is handled where a service stands still; it may hold others up."""
@@ -333,3 +360,8 @@ class Actor:
 
         if held:
             self._lane.record.await_(settled, _MOMENTS * self._pace.settles)
+
+
+def _ends(trap: Trap) -> bool:
+    """Tell whether a fault ends the service that it strikes."""
+    return FAULTS[trap.do].ends_service

@@ -1,7 +1,7 @@
 """Sends copies to a service over HTTP, and takes in what is answered: accepted, refused, or to be asked again."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,6 +49,15 @@ class Pending:
         return self.same >= (_CONFLICTS if self.status == CONFLICT else _SAME)
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A copy that is under way: its answer, once there is one, and how many events there were before."""
+
+    pending: Pending
+    answer: Future[tuple[int, str]]
+    before: int
+
+
 class Asking:
     """The way in over HTTP of one lane; `note` records what the runner did, by event, copy and more facts."""
 
@@ -68,6 +77,17 @@ class Asking:
         """Send a copy, once; return it where the answer says neither yes nor no."""
         before = len(self._record)
         return self._taken(pending, *self._entry.ask(pending.envelope), before)
+
+    def send(self, pending: Pending) -> Sent:
+        """Send a copy, once, and return before it is answered."""
+        threads, before = ThreadPoolExecutor(1), len(self._record)
+        answer = threads.submit(self._entry.ask, pending.envelope)
+        threads.shutdown(wait=False)
+        return Sent(pending, answer, before)
+
+    def take(self, sent: Sent) -> Pending | None:
+        """Wait for the answer to a copy, and return it as `ask` does."""
+        return self._taken(sent.pending, *sent.answer.result(), sent.before)
 
     def at_once(self, copies: Sequence[Pending]) -> list[Pending]:
         """Send copies at the same time; return those whose answer says neither yes nor no."""

@@ -17,7 +17,7 @@ from atleastonce.expectation import Calm
 from atleastonce.exploration import DEFAULT, EXPLORERS
 from atleastonce.exploration.crash_points import in_both
 from atleastonce.exploration.ordering import family, in_turn
-from atleastonce.exploration.poison import set_aside
+from atleastonce.exploration.poison import is_alone, set_aside
 from atleastonce.exploration.writes import onward
 from atleastonce.findings import Findings, Judged, curves
 from atleastonce.history import History
@@ -95,10 +95,9 @@ class Campaign:
             schedules = self._schedules(calm, onward(each.history for each in traced))
             findings.planned = len(traced) + len(schedules)
             self._watcher.stage("schedules", len(schedules))
-            judged = traced + self._explored(
-                [each for each in schedules if not each.restarts_broker], workshop
+            judged = traced + self._in_two_parts(
+                [each for each in schedules if not each.restarts_broker], workshop, findings
             )
-            judged += self._set_aside(judged, workshop, findings)
             judged += self._walked_on(judged, workshop, findings)
             judged += self._mixed(calm, judged, workshop, findings)
             # Before the restarts: some brokers are not quite themselves behind one.
@@ -148,16 +147,20 @@ class Campaign:
         self._watcher.stage("traces of write points", len(schedules))
         return self._run_all(schedules, workshop)
 
-    def _set_aside(self, judged: Sequence[Judged], workshop: Workshop, findings: Findings) -> list[Judged]:
-        """Crash the service at every step by which it set a poison aside, as was seen meanwhile."""
-        if "poison" not in self._plan.explore or self._found(judged):
-            return []
-        points = set_aside((each.history for each in judged), self._site.contract.contract)
-        schedules = in_turn(points, self._plan.seed)
-        if schedules:
-            self._watcher.stage("crashes while a poison is set aside", len(schedules))
-        findings.planned += len(schedules)
-        return self._explored(schedules, workshop)
+    def _in_two_parts(
+        self, schedules: Sequence[Schedule], workshop: Workshop, findings: Findings
+    ) -> list[Judged]:
+        """Carry out schedules; once it was seen how each poison is set aside, crashes at that are among the rest."""
+        poisoned = [number for number, each in enumerate(schedules, start=1) if is_alone(each)]
+        seen = max(poisoned, default=0)
+        judged = self._explored(schedules[:seen], workshop)
+        points = list(set_aside((each.history for each in judged), self._site.contract.contract))
+        rest = schedules[seen:]
+        if points:
+            findings.planned += len(points)
+            rest = in_turn([*rest, *points], self._plan.seed)
+            self._watcher.stage("schedules, and crashes while a poison is set aside", len(rest))
+        return judged + self._explored(rest, workshop)
 
     def _walked_on(self, judged: Sequence[Judged], workshop: Workshop, findings: Findings) -> list[Judged]:
         """Walk the write points on where the last one known was hit, until none is hit any more."""

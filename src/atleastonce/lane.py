@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from atleastonce import templates
-from atleastonce.asking import Asking, Pending
+from atleastonce.asking import Asking, Pending, Sent
 from atleastonce.assembly import Assembly
 from atleastonce.casting import Cast
 from atleastonce.errors import ContractError, ObservationError
@@ -29,6 +29,8 @@ from atleastonce.transports import Letter, Namespace, Subscription
 from atleastonce.transports.http import HttpEntry, method_and_address
 from atleastonce.write_points import WritePoints
 
+_EVERY_PARTITION = 2.0
+"""Seconds for which a service that reads some partitions of its input may take to read them all."""
 _PLAIN: Mapping[str, str] = MappingProxyType({})
 
 
@@ -68,6 +70,7 @@ class Lane:
         self.expires: dict[str, int] = {}
         self._consumed: set[tuple[str, str]] = set()
         self._parking: frozenset[str] = frozenset()
+        self._reads_all = True
         self._seen: set[tuple[str, str | None]] = set()
         self._stack = ExitStack()
         self._asking: Asking | None = None
@@ -94,6 +97,7 @@ class Lane:
                 part.spawn()
             for part in self.parts:
                 part.await_ready()
+            self.await_every_partition()
             self._prepare(deadline)
             delays = self.namespace.delays()
             self._parking = frozenset(queue for queue, always in delays.items() if not always)
@@ -102,6 +106,20 @@ class Lane:
             self.names.taps = frozenset(consumed & {*self.contract.output.queues})
             self._stack = stack.pop_all()
         return self
+
+    def await_every_partition(self) -> None:
+        """Wait until every partition of the input is read: who begins at the end would miss what comes before that.
+
+        One that does not read them all the first time is not awaited again; several services, or instances, never.
+        """
+        topic = self.contract.topics.get(self.contract.input.topic)
+
+        def all_read() -> bool:
+            read = {partition for of, partition in [*self.names.turns.positions] if of == self.input_topic}
+            return topic is None or not read or len(read) >= topic.partitions or self.parts[0].down
+
+        if len(self.parts) == 1 and self._reads_all:
+            self._reads_all = self.record.await_(all_read, _EVERY_PARTITION)
 
     def close(self) -> None:
         """End the services and the relays, and remove the namespace; a lane is closed once."""
@@ -158,6 +176,15 @@ class Lane:
             note=receipt.note,
         )
         return None
+
+    def send(self, message: str) -> Sent | None:
+        """Send one more copy of a message over HTTP, and return at once; None where messages come by a broker."""
+        return self._asking.send(self._pending(message)) if self._asking is not None else None
+
+    def take(self, sent: Sent) -> Pending | None:
+        """Wait for the answer to what was sent; return it where it has to be sent again until it is taken."""
+        assert self._asking is not None  # noqa: S101 - only what was sent so is under way
+        return self._asking.take(sent)
 
     def burst(self, message: str) -> list[Pending]:
         """Send copies of a message over HTTP at the same time; return those that have to be sent again."""

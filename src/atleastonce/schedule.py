@@ -83,7 +83,8 @@ class Action(
 ):
     """One thing the runner does; exactly one field is set.
 
-    `publish`: one more copy of that message, and wait for the broker's confirm. `burst`: four more copies of that
+    `publish`: one more copy of that message, and wait for the broker's confirm, or over HTTP for the answer: only
+    a `start` right behind it comes before that, while who was asked still tries. `burst`: four more copies of that
     message over HTTP, at the same time, as of clients that do not wait. `start`: once the traps that
     end that service have sprung and its links are buried, start it again. `stop`: SIGTERM, and wait.
     `cut`: reset every link of that service. `isolate`: the same, and refuse new ones until `mend`; both wait

@@ -59,7 +59,6 @@ class Standing:
         self._exits = 0
         self._settled_before = 0
         self._places: dict[str, tuple[int, int]] = {}
-        self._skipped: dict[str, tuple[int, int]] = {}
         self._asked = 0.0
         self._empty_since = inf
         promised = lane.contract.promised.get("poison-set-aside")
@@ -127,6 +126,7 @@ class Standing:
         if self.ledger.unconfirmed:
             return False
         if self._depth(self.lane.subscriptions()):
+            self._note_passed_over()
             self._empty_since = inf
             return False
         self._empty_since = min(self._empty_since, self.lane.record.clock())
@@ -143,13 +143,7 @@ class Standing:
     def _depth(self, subscriptions: Collection[Subscription]) -> int:
         if self._progress is not None:
             return sum(self._progress.depth(queue) for queue in {each.queue for each in subscriptions})
-        depth = self.lane.namespace.depth(subscriptions)
-        if self._skipped and any(each.queue == self.lane.input_topic for each in subscriptions):
-            reached = self.lane.namespace.reached(
-                subscriptions
-            )  # a later commit takes them out of what waits
-            depth -= sum(offset >= reached.get(partition, 0) for partition, offset in self._skipped.values())
-        return depth
+        return self.lane.namespace.depth(subscriptions)
 
     def _note_committed(self) -> None:
         """Note the copies whose commit got no answer, since its link died: where nothing waits, it was done."""
@@ -167,25 +161,29 @@ class Standing:
                 self.lane.note("return", copy=event.copy or "", queue=event.queue, note=note)
 
     def _note_passed_over(self) -> None:
-        """Note the copies before an offset that their group has committed: Kafka gives these to it no more.
+        """Note the copies before an offset that their group has committed, or reads on from: it gets these no more.
 
         A commit that passes the relay settles what was fetched before it; a service that begins behind a record never
         fetched it, and may have nothing to commit in that partition. Asked now and then where nothing passes, so that
         the answer to a commit is recorded first.
         """
-        waiting = {copy: self._places[copy] for copy in self.ledger.unsettled() if copy in self._places}
         record = self.lane.record
-        if not waiting or record.idle() < _IDLE or record.clock() - self._asked < _IDLE:
+        if not self._places or record.idle() < _IDLE or record.clock() - self._asked < _IDLE:
             return
         self._asked = record.clock()
         reached = self.lane.namespace.reached(self.lane.subscriptions())
-        for copy, (partition, offset) in waiting.items():
+        unsettled = {*self.ledger.unsettled()}
+        for copy, (partition, offset) in self._places.items():
             place: dict[str, Any] = {"copy": copy, "partition": partition, "offset": offset}
-            if offset < reached.get(partition, 0):
-                self.lane.note("passed-over", **place, settles=True)
-            elif not self.ledger.delivered[copy] and offset < self._reading_on(partition):
-                self._skipped[copy] = partition, offset
-                self.lane.note("passed-over", **place, settles=True, note="it is read on behind it")
+            if partition in reached:
+                if copy in unsettled and offset < reached[partition]:
+                    self.lane.note("passed-over", **place, settles=True)
+            elif offset < self._reading_on(partition) and not (
+                copy in unsettled and self.ledger.delivered[copy]
+            ):
+                self.lane.namespace.skip(partition, offset)
+                if copy in unsettled:
+                    self.lane.note("passed-over", **place, settles=True, note="it is read on behind it")
 
     def _reading_on(self, partition: int) -> int:
         """Return the offset from which the only group of the input reads on in its present life; 0 if unknown."""

@@ -15,7 +15,13 @@ pytestmark = pytest.mark.timeout(300)
 
 CONTRACT = Path(__file__).parent / "subjects" / "chain.toml"
 PLAN = Plan(messages=1, explore=("duplicates", "http", "outage"), shrink_budget=10)
-BUGS = {"new-key": "effects-once", "forgets": "effects-once", "no-retry": "backs-off", "hot": "backs-off"}
+BUGS = {
+    "new-key": "effects-once",
+    "forgets": "effects-once",
+    "amnesia": "effects-once",
+    "no-retry": "backs-off",
+    "hot": "backs-off",
+}
 
 
 @pytest.fixture

@@ -115,6 +115,11 @@ def test_offsets_are_moved_back_and_lost(namespace: KafkaNamespace, kafka: Broke
     assert namespace.reached(orders) == {}
     consumer.commit(offsets=[TopicPartition(orders[0].queue, 1 - partition, 0)], asynchronous=False)
     assert namespace.depth(orders) == 1
+    namespace.skip(partition, 2)
+    assert namespace.depth(orders) == 0
+    consumer.commit(offsets=[TopicPartition(orders[0].queue, partition, 3)], asynchronous=False)
+    namespace.publish(Envelope(b"x", key="k"))
+    assert namespace.depth(orders) == 1
     consumer.close()
 
 

@@ -68,7 +68,7 @@ def test_what_is_sent_in_is_struck_on_its_way() -> None:
 
 
 def test_every_request_of_a_message_is_struck_in_every_way() -> None:
-    """What ends is started behind the message, before others would only find it gone."""
+    """What ends is started behind the message, before others would only find it gone; once, when all have given up."""
     ends = [
         f"publish m1; start {service}; publish m2; {fault}(m1) between {service} and {other}"
         for service, other in (("shop", "depot"), ("depot", "shop"))
@@ -80,6 +80,7 @@ def test_every_request_of_a_message_is_struck_in_every_way() -> None:
     faults = ["fail before request", "cut before request", "cut before response", "time-out before response"]
     assert told("m1") == [
         *(f"publish m1; publish m2; {fault}(m1) between shop and depot" for fault in faults),
+        "publish m1; wait 0s; start depot; publish m2; kill before response(m1) between depot and shop",
         *ends,
     ]
 

@@ -55,6 +55,24 @@ def test_second_request_under_another_key_is_marked() -> None:
     ]
 
 
+def test_an_end_that_was_asked_for_is_told_once() -> None:
+    """Whichever end of the link the trap watched: the service that ends is the one that was asked."""
+    stops = Trap(when="after", event="request", message="m1", service="depot", link="shop", do="stop")
+    found = told(
+        "request m1 *shop ^depot >POST/take: key a; SPRUNG; stop *depot; closed *shop ^depot; start *depot; "
+        "request m1 *shop ^depot >POST/take: key a; response m1 *shop ^depot >POST/take =200; "
+        "asked m1#1 =200; published m1#1; quiet; canary: took 0.1 s",
+        2,
+        stops,
+    )
+    said = narrative(retell(found, judge(found, "effects-once"), RULES))
+    (strike,) = [line for line in said.splitlines() if "✂" in line]
+    assert strike == (
+        "  3  ✂ depot: stopped after request(m1) had reached depot  "
+        "allowed: a process may be asked to end at any moment"
+    )
+
+
 def test_last_attempt_is_marked_where_it_came_too_soon() -> None:
     """What the services have decided is told, too."""
     found = told(

@@ -48,6 +48,8 @@ def http(calm: History, contract: Contract) -> Iterator[Schedule]:
         yield _struck(calm, asked, _trap(asked, "before", "request", "cut"))
         yield _struck(calm, asked, _trap(asked, "before", "response", "cut"))
         yield _struck(calm, asked, _trap(asked, "before", "response", "time-out"))
+        # Whoever asks gives up before the other one is back; in the others, that comes back at once.
+        yield _struck(calm, asked.turned, _trap(asked.turned, "before", "response", "kill"), late=True)
         for each in (asked, asked.turned):
             for event in ("request", "response"):
                 for when in get_args(When):
@@ -100,8 +102,8 @@ def _trap(asked: _Asked, when: When, event: str, fault: str) -> Trap:
     )
 
 
-def _struck(calm: History, asked: _Asked, *traps: Trap) -> Schedule:
-    """Return the schedule with these traps; what they end is started again right behind the message.
+def _struck(calm: History, asked: _Asked, *traps: Trap, late: bool = False) -> Schedule:
+    """Return the schedule with these traps; what they end is started again at once, or once the message is answered.
 
     Messages behind it would only meet a service that is not there, each for as long as that is tried.
     """
@@ -109,5 +111,6 @@ def _struck(calm: History, asked: _Asked, *traps: Trap) -> Schedule:
     names = [*given.messages]
     behind = names.index(asked.message) + 1
     starts = (Action(start=asked.service),) if traps[0].do in ("kill", "stop") else ()
+    starts = (Action(wait="0s"), *starts) if late else starts
     actions = (*publish(*names[:behind]), *starts, *publish(*names[behind:]))
     return msgspec.structs.replace(given, actions=actions, traps=traps)

@@ -46,7 +46,7 @@ def set_aside(tried: Iterable[History], contract: Contract) -> Iterator[Schedule
     walked: set[tuple[tuple[str, str], ...]] = set()
     for history in tried:
         given = history.header.schedule
-        if given.traps or not given.only_publishes or len(given.poisons) != 1:
+        if not is_alone(given):
             continue
         points = _points_of(next(iter(given.poisons)), history, contract)
         steps = tuple(point[:2] for point in points)
@@ -55,6 +55,11 @@ def set_aside(tried: Iterable[History], contract: Contract) -> Iterator[Schedule
             for point in points:
                 for when in get_args(When):
                     yield _struck(given, trap_at(point, when, "kill"))
+
+
+def is_alone(schedule: Schedule) -> bool:
+    """Tell whether one poison is all that disturbs the service, so that it shows how that is set aside."""
+    return schedule.only_publishes and len(schedule.poisons) == 1
 
 
 def _points_of(name: str, history: History, contract: Contract) -> Sequence[Point]:

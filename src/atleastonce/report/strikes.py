@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from atleastonce.history import Event, History
 from atleastonce.report.wording import trap_of
+from atleastonce.schedule import is_of
 
 ACTS = frozenset(
     {
@@ -29,12 +30,16 @@ def strikes(history: History) -> Iterator[Event]:
     Links that are cut together, one event each, are one strike.
     """
     trapped: Counter[tuple[str, str]] = Counter()
+    asked: Counter[str] = Counter()  # to end, by a trap at either end of its link
     volley = ""
     for event in history.events:
         if event.event in _SILENT:
             continue
         if trapped[event.service, event.event]:
             trapped[event.service, event.event] -= 1
+            continue
+        if event.event == "stop" and (name := next((n for n in +asked if is_of(event.service, n)), "")):
+            asked[name] -= 1
             continue
         if event.event == "cut":
             if volley != event.service:
@@ -45,7 +50,10 @@ def strikes(history: History) -> Iterator[Event]:
         volley = event.service if event.event == "isolated" else ""
         if event.event == "sprung":
             trap = trap_of(event, history.header.schedule)
-            trapped[event.service, trap.do if trap else ""] += 1
+            if trap and trap.do == "stop":
+                asked[trap.service or event.service] += 1
+            else:
+                trapped[event.service, trap.do if trap else ""] += 1
             yield event
         elif event.event in ACTS:
             yield event

@@ -103,6 +103,9 @@ class Namespace(Protocol):
     def reached(self, subscriptions: Collection[Subscription]) -> Mapping[int, int]:
         """Return, by partition of the input, the offset before which the groups have committed everything."""
 
+    def skip(self, partition: int, offset: int) -> None:
+        """Have a record of the input wait for nobody: its group reads on behind it, and has nothing to commit."""
+
     def abort(self, envelope: Envelope) -> None:
         """Send one copy to the contract's input in a transaction, and abort that."""
 

@@ -61,6 +61,7 @@ class KafkaNamespace:
         self._reader: Consumer | None = None
         self._done: dict[Place, int] = {}
         self._void: set[tuple[Place, int]] = set()
+        self._skipped: set[tuple[Place, int]] = set()
 
     def __enter__(self) -> Self:
         self._admin = AdminClient({**BASE, **self._servers})
@@ -172,6 +173,10 @@ class KafkaNamespace:
             found |= {p: min(found.get(p, offset), offset) for (_, p), offset in committed.items()}
         return found
 
+    def skip(self, partition: int, offset: int) -> None:
+        """Have a record wait for nobody, as long as the group has committed nothing behind it."""
+        self._skipped.add(((self._real(self._contract.input.topic), partition), offset))
+
     def abort(self, envelope: Envelope) -> None:
         """Produce one copy in a transaction, and abort that; its place is known, since it counts for nothing."""
         topic = self._real(self._contract.input.topic)
@@ -236,7 +241,9 @@ class KafkaNamespace:
             # Where nothing is committed, a group owes what is still there.
             begin = self._begins([place for place, end in ends.items() if end and place not in committed])
             done = {**begin, **committed}
-            return sum(max(0, self._solid(place, end) - done.get(place, 0)) for place, end in ends.items())
+            owed = {place: range(done.get(place, 0), self._solid(place, end)) for place, end in ends.items()}
+            skipped = sum(offset in owed.get(place, ()) for place, offset in self._skipped)
+            return sum(map(len, owed.values())) - skipped
 
     def _committed(self, group: str, places: list[Place]) -> dict[Place, int]:
         """Return the offsets that the group has committed; none for a partition without."""

@@ -22,6 +22,10 @@ class NoLog:
         """Return nothing: there are no offsets."""
         return {}
 
+    def skip(self, partition: int, offset: int) -> NoReturn:
+        """Refuse: what waits in a queue is given to somebody."""
+        raise TransportError(f"cannot skip offset {offset} of partition {partition}: there is no log")
+
     def abort(self, envelope: Envelope) -> NoReturn:  # noqa: ARG002 - whatever it is
         """Refuse: there are no transactions."""
         raise TransportError("cannot abort a transaction: only Kafka has some")

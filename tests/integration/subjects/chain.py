@@ -1,8 +1,9 @@
 """Two services over HTTP by somebody who knows nothing of the judge: a shop, and the depot that it asks.
 
 The standard library alone: HTTP/1.0, a connection a request, one JSON file a service. BUG in the environment of the
-shop makes it wrong: `new-key`, `no-retry`, `hot`, `endless`, or `forgets` (the depot, its keys), or `races` (the depot
-looks first, and remembers later: of two requests at the same time each finds nothing). AGAIN is what the shop answers
+shop makes it wrong: `new-key`, `no-retry`, `hot`, `endless`, or `forgets` (the depot, its keys), `amnesia` (the same,
+but only when it ends), or `races` (the depot looks first, and remembers later: of two requests at the same time each
+finds nothing). AGAIN is what the shop answers
 to an order that it knows already; it is answered as it was by default.
 """
 
@@ -20,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 BUG = os.environ.get("BUG", "")
-GAPS = {"no-retry": [], "hot": [0.0, 0.0], "endless": [0.1] * 50}.get(BUG, [0.1, 0.2])
+GAPS = {"no-retry": [], "hot": [0.0, 0.0], "endless": [0.1] * 50, "amnesia": [0.5, 1.0]}.get(BUG, [0.1, 0.2])
 AGAIN = int(os.environ.get("AGAIN") or 0)
 STATE = Path(os.environ["DATA_DIR"]) / f"{sys.argv[1]}.json"
 LOCK = threading.Lock()
+KEYS: set[str] = set()
 
 
 def read() -> dict[str, str]:
@@ -72,7 +74,12 @@ def sell(key: str, body: bytes) -> int:
 def take(key: str, body: bytes) -> int:
     """Take a piece for an order, once for each key."""
     order = json.loads(body)["order"]
-    if BUG != "races":
+    if BUG == "amnesia" and key not in KEYS:
+        KEYS.add(key)
+        remember(str(uuid.uuid4()), order)
+    elif BUG == "amnesia":
+        pass
+    elif BUG != "races":
         remember(str(uuid.uuid4()) if BUG == "forgets" else key, order)
     elif key not in read():
         time.sleep(0.1)  # as long as a bank takes that is asked whether the customer can pay
