@@ -1,10 +1,8 @@
 """Does what a schedule says, action by action, and starts services again that end by themselves."""
 
-import time
 from collections.abc import Callable, Collection, Mapping
 
 from atleastonce import canary
-from atleastonce.asking import Pending, Sent
 from atleastonce.durations import Duration
 from atleastonce.errors import Cancelled, ServiceError
 from atleastonce.expectation import Pace
@@ -12,6 +10,7 @@ from atleastonce.faults import FAULTS
 from atleastonce.lane import Lane
 from atleastonce.part import Part
 from atleastonce.schedule import SENTINEL, Schedule, Trap, is_of
+from atleastonce.sending import Sending
 from atleastonce.standing import Standing
 from atleastonce.transports import Subscription
 
@@ -19,8 +18,6 @@ _HEALTHY = range(200, 300)
 _MOMENT = 0.2
 _MOMENTS = 2.0
 """How long nothing passes before all is taken to be out, in seconds; and how long that is awaited, in `settles`."""
-_AGAIN_AFTER = 0.05
-"""Seconds between two requests for the same copy."""
 
 
 class Actor:
@@ -31,9 +28,7 @@ class Actor:
         self._schedule = schedule
         self._pace = pace
         self._standing = standing
-        self._pending: list[Pending] = []
-        self._sent: Sent | None = None
-        self._asked = 0.0
+        self._sending = Sending(lane)
         self._starting: list[Part] = []
         self._pauses = tuple(trap for trap in schedule.traps if trap.do == "pause")
         self._do: dict[str, Callable[[str], bool]] = {
@@ -59,7 +54,7 @@ class Actor:
         for action in self._schedule.actions:
             self.go_on()
             if action.verb != "start":
-                self._await_answer()
+                self._sending.await_answer()
             if not self._do[action.verb](action.target):
                 return False
         if not self._sprung(self._schedule.traps):
@@ -69,7 +64,7 @@ class Actor:
             self._lane.note("ready", ok=False, note="it was not started again", service=down[0].name)
             return False
         if SENTINEL not in self._schedule.published:
-            self._await_answer()
+            self._sending.await_answer()
             self._publish(SENTINEL)
         return True
 
@@ -85,15 +80,7 @@ class Actor:
 
     def all_taken(self) -> bool:
         """Send again what got no answer, now and then; say whether nothing is left of it."""
-        if self._sent is not None:
-            if not self._sent.answer.done():
-                return False
-            self._await_answer()
-        if self._pending and time.monotonic() - self._asked > _AGAIN_AFTER:
-            asked = (self._lane.ask(each) for each in self._pending)
-            self._pending = [each for each in asked if each is not None]
-            self._asked = time.monotonic()
-        return not self._pending
+        return self._sending.all_taken()
 
     def canary_kept_its_time(self) -> bool:
         """Let a process of our own go through the same broker on the same machine, and note whether it was late."""
@@ -108,28 +95,16 @@ class Actor:
     def _publish(self, message: str) -> bool:
         """Publish it; where a service ends meanwhile, it is started again before whoever asks it has given up."""
         deadly = tuple(each for each in self._schedule.traps if _ends(each) and each.about == message)
-        self._sent = self._lane.send(message) if deadly else None
-        if self._sent is None:
-            self._take(self._lane.publish(message))
+        if deadly:
+            self._sending.publish_until(lambda: self._have_sprung(deadly), message, self._pace.quiet)
         else:
-            answered = self._sent.answer.done
-            self._lane.record.await_(lambda: answered() or self._have_sprung(deadly), self._pace.quiet)
+            self._sending.publish(message)
         # What follows is for others, which go on while this one is handled.
         self._await_sprung(tuple(trap for trap in self._pauses if trap.about == message))
         return True
 
-    def _await_answer(self) -> None:
-        """Take in the answer to what is under way."""
-        if self._sent is not None:
-            sent, self._sent = self._sent, None
-            self._take(self._lane.take(sent))
-
-    def _take(self, pending: Pending | None) -> None:
-        if pending is not None:
-            self._pending.append(pending)
-
     def _burst(self, message: str) -> bool:
-        self._pending += self._lane.burst(message)
+        self._sending.burst(message)
         return True
 
     def _abort(self, message: str) -> bool:

@@ -17,7 +17,8 @@ from atleastonce.checks import judge
 from atleastonce.errors import AtLeastOnceError, Cancelled, TransportError, UsageError
 from atleastonce.expectation import Calm, Expectation, Pace, latency, paced, stillness
 from atleastonce.findings import Judged
-from atleastonce.history import History, Moment, Observation, append
+from atleastonce.history import History, Moment, Observation
+from atleastonce.history_file import append
 from atleastonce.lane import Lane
 from atleastonce.layout import Site
 from atleastonce.packing import pack, packable, unpack

@@ -8,7 +8,7 @@ import pytest
 from atleastonce.campaign import Plan
 from atleastonce.commands import reference
 from atleastonce.exploration.shrinking import without_one_step
-from atleastonce.history import lines, read
+from atleastonce.history_file import lines, read
 from atleastonce.rejudging import rejudged
 from atleastonce.site import laid_out
 from atleastonce.workshop import Workshop

@@ -7,7 +7,7 @@ import pytest
 
 from atleastonce.campaign import Plan
 from atleastonce.errors import ServiceError
-from atleastonce.history import load
+from atleastonce.history_file import load
 
 SCRIPT = Path(__file__).parent / "subjects" / "till.py"
 CONTRACT = """

@@ -9,7 +9,8 @@ import pytest
 from comparing import at_most
 
 from atleastonce.checks import CHECKS
-from atleastonce.history import Event, Header, History, Observation, Output, save
+from atleastonce.history import Event, Header, History, Observation, Output
+from atleastonce.history_file import save
 from atleastonce.schedule import Message, Schedule, publish
 
 pytestmark = [pytest.mark.perf, pytest.mark.timeout(600)]
@@ -20,7 +21,7 @@ ATTEMPTS = {"redelivered": 23, "many messages": 1}
 JUDGE = """
 import re, sys, time
 from pathlib import Path
-from atleastonce.history import read
+from atleastonce.history_file import read
 from atleastonce.rejudging import rejudged
 began = time.perf_counter()
 def placed():

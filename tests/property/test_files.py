@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atleastonce import history, schedule
+from atleastonce import history_file, schedule
 from atleastonce.casting import cast_list
 from atleastonce.checks import CHECKS
 from atleastonce.commands import judge, replay
@@ -206,7 +206,7 @@ def judged(path: Path) -> None:
 def test_a_history_is_judged_or_refused(folder: Path, right, swaps, bends) -> None:
     """Wrong values in its lines, lines that are missing, and wrong letters."""
     path = folder / "history.jsonl"
-    rows = [json.loads(row) for row in history.lines(right)]
+    rows = [json.loads(row) for row in history_file.lines(right)]
     kinds = {"header": range(1), "event": range(1, len(rows) - 4), "seen": range(len(rows) - 4, len(rows))}
     for kind, number, swap in swaps:
         at = kinds[kind][number % len(kinds[kind])]
@@ -226,6 +226,6 @@ _ROW = st.fixed_dictionaries(
 def test_any_lines_are_judged_or_refused(folder: Path, rows) -> None:
     """Behind a right header, whatever JSON it is."""
     path = folder / "history.jsonl"
-    header, *_, last = history.lines(HISTORIES[0])
+    header, *_, last = history_file.lines(HISTORIES[0])
     path.write_bytes(header + b"".join(json.dumps(row).encode() + b"\n" for row in rows) + last)
     judged(path)

@@ -20,7 +20,7 @@ from atleastonce.commands import reference
 from atleastonce.contract import ContractFile
 from atleastonce.contract_file import load
 from atleastonce.findings import Judged
-from atleastonce.history import read
+from atleastonce.history_file import read
 from atleastonce.lifetimes import Lifetime
 from atleastonce.schedule import Schedule, save
 from atleastonce.site import laid_out

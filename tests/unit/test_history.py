@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from atleastonce import history
+from atleastonce import history_file
 from atleastonce.checks import judge
 from atleastonce.errors import UsageError
 from atleastonce.history import Event, Header, History, Observation, Output
@@ -44,14 +44,14 @@ WHOLE = History(
 def test_saved_history_is_read_as_it_was(tmp_path: Path) -> None:
     """What was saved comes back whole, and nothing but the file is left."""
     path = tmp_path / "histories" / "lane-1.jsonl"
-    history.save(WHOLE, path)
-    assert history.load(path) == WHOLE
+    history_file.save(WHOLE, path)
+    assert history_file.load(path) == WHOLE
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_every_event_is_one_line() -> None:
     """Header, events, observations: a line each, defaults left out."""
-    lines = list(history.lines(WHOLE))
+    lines = list(history_file.lines(WHOLE))
     assert len(lines) == 5
     assert lines[2] == (
         b'{"event":"deliver","side":"broker","service":"inventory","link":3,"channel":1,"tag":2,'
@@ -63,8 +63,8 @@ def test_saved_history_is_judged_alike(tmp_path: Path) -> None:
     """A verdict needs nothing but the file."""
     twice = "published m1#1; deliver m1#1; deliver m1#1 again; ack m1#1; quiet"
     live = told(twice, seen(outputs="m1:a"), seen(outputs="m1:a m1:b"))
-    history.save(live, tmp_path / "h.jsonl")
-    verdict = judge(history.load(tmp_path / "h.jsonl"), "effects-once")
+    history_file.save(live, tmp_path / "h.jsonl")
+    verdict = judge(history_file.load(tmp_path / "h.jsonl"), "effects-once")
     assert (verdict, verdict.outcome) == (judge(live, "effects-once"), "broken")
 
 
@@ -79,12 +79,12 @@ def test_histories_behind_each_other_are_read_one_by_one(tmp_path: Path) -> None
     path = tmp_path / "lane-1.jsonl"
     other = msgspec.structs.replace(WHOLE, events=())
     for each in (WHOLE, other, WHOLE):
-        history.append(each, path)
-    assert list(history.read(path)) == [(1, WHOLE), (6, other), (9, WHOLE)]
+        history_file.append(each, path)
+    assert list(history_file.read(path)) == [(1, WHOLE), (6, other), (9, WHOLE)]
     begun = io.BytesIO(b"".join(path.read_bytes().splitlines(keepends=True)[:6]))
-    assert next(history.parse(begun)) == (1, WHOLE)
+    assert next(history_file.parse(begun)) == (1, WHOLE)
     with pytest.raises(UsageError, match="holds 3 histories, one was expected"):
-        history.load(path)
+        history_file.load(path)
 
 
 HEAD = b'{"format":1}\n'
@@ -127,7 +127,7 @@ def test_file_that_is_no_history(tmp_path: Path, content: bytes, said: str) -> N
     path = tmp_path / "h.jsonl"
     path.write_bytes(content)
     with pytest.raises(UsageError) as caught:
-        history.load(path)
+        history_file.load(path)
     expected = f"{path} is no history: {said}; name a history.jsonl that a run has saved"
     assert str(caught.value) == expected
 
@@ -135,7 +135,7 @@ def test_file_that_is_no_history(tmp_path: Path, content: bytes, said: str) -> N
 def test_folder_is_no_history(tmp_path: Path) -> None:
     """The message says what to name instead."""
     with pytest.raises(UsageError) as caught:
-        history.load(tmp_path)
+        history_file.load(tmp_path)
     expected = (
         f"cannot read the history {tmp_path}: Is a directory; name a history.jsonl that a run has saved"
     )

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from atleastonce.cli import main
-from atleastonce.history import History, append, save
+from atleastonce.history import History
+from atleastonce.history_file import append, save
 from atleastonce.schedule import save as save_schedule
 from histories import history, seen
 

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from atleastonce.history import History, append, read
+from atleastonce.history import History
+from atleastonce.history_file import append, read
 from atleastonce.rejudging import rejudged
 from atleastonce.verdict import NOT_AGAIN, Tally
 from histories import history, seen

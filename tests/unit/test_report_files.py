@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from test_report_stories import RULES, counterexample, kafka_kill, rabbitmq_cut
 
-from atleastonce import history, schedule
+from atleastonce import history_file, schedule
 from atleastonce.findings import Findings
 from atleastonce.report import junit, markdown
 from atleastonce.report.chart import svg
@@ -213,7 +213,7 @@ def test_a_counterexample_can_be_read_back(folder: Path) -> None:
     """Schedule, history and log are those of the run; the test beside them names the promise."""
     one = folder / "counterexamples" / "1"
     assert schedule.load(one / "schedule.json") == rabbitmq_cut().header.schedule
-    assert history.load(one / "history.jsonl") == rabbitmq_cut()
+    assert history_file.load(one / "history.jsonl") == rabbitmq_cut()
     assert (one / "service.log").read_text() == "reserved o1\n"
     test = ast.parse((one / "test_counterexample.py").read_text())
     assert [node.name for node in test.body if isinstance(node, ast.FunctionDef)] == ["test_effects_once"]

@@ -14,7 +14,8 @@ from atleastonce.conversion import near
 from atleastonce.durations import Duration
 from atleastonce.errors import UsageError
 from atleastonce.faults import RULES
-from atleastonce.history import History, read
+from atleastonce.history import History
+from atleastonce.history_file import read
 from atleastonce.promises import PROMISES
 from atleastonce.rejudging import Failure, Rejudged, rejudged
 from atleastonce.report import terminal

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from atleastonce import campaign, history, schedule
+from atleastonce import campaign, history_file, schedule
 from atleastonce.commands.session import Source, session
 from atleastonce.commands.verify import with_queue_type
 from atleastonce.contract import ContractFile
@@ -26,7 +26,7 @@ _FIXED, _BROKEN, _INCONCLUSIVE = 0, 1, 3
 def run(counterexample: Path, *, times: int, contract: Path | None, source: Source) -> int:
     """Carry a counterexample out again, and return what it is now as the exit code."""
     planned = schedule.load(counterexample / "schedule.json")
-    header = history.load(counterexample / "history.jsonl").header
+    header = history_file.load(counterexample / "history.jsonl").header
     chosen = _contract(contract, header)
     check_planned(planned, chosen)
     console = Console(highlight=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from atleastonce import history, schedule
+from atleastonce import history_file, schedule
 from atleastonce.findings import Counterexample, Findings
 from atleastonce.report import junit, markdown
 from atleastonce.report.page import page
@@ -68,7 +68,7 @@ def _files(
 def _write_counterexample(folder: Path, found: Counterexample, rules: Mapping[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     told = found.judged.history
-    history.save(told, folder / "history.jsonl")
+    history_file.save(told, folder / "history.jsonl")
     write_text(folder / "service.log", found.log)
     chart = markdown.sequence(of_counterexample(found, rules), str(folder))
     write_text(folder / "sequence.md", f"# {found.promise} is broken\n\n{chart}\n")
