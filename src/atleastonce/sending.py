@@ -31,6 +31,8 @@ class Sending:
         else:
             answered = self._sent.answer.done
             self._lane.record.await_(lambda: answered() or true(), within)
+            if answered():
+                self.await_answer()
 
     def burst(self, message: str) -> None:
         """Send copies over HTTP at the same time."""

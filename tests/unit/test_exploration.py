@@ -204,6 +204,7 @@ def test_a_poison_is_crashed_at_each_step_by_which_it_is_set_aside() -> None:
         passed(second, "deliver p2#1 *shop; publish p2 >dead *shop; ack p2#1 *shop"),
         passed(third, rejected.replace("p1", "p3")),
         passed(crashed, "deliver p1#1 *shop; ack p1#1 *shop"),
+        passed(second, "deliver p2#1 *shop; ack p2#1 *shop; quiet! it does not get over it"),
     ]
     begin, starts = "publish m1; publish", "start shop; kill"
     assert told(set_aside(tried, given)) == [

@@ -46,7 +46,7 @@ def set_aside(tried: Iterable[History], contract: Contract) -> Iterator[Schedule
     walked: set[tuple[tuple[str, str], ...]] = set()
     for history in tried:
         given = history.header.schedule
-        if not is_alone(given):
+        if history.stuck or not is_alone(given):
             continue
         points = _points_of(next(iter(given.poisons)), history, contract)
         steps = tuple(point[:2] for point in points)
