@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from atleastonce.checks import backlog_drains
+from atleastonce.report.marks import Marks
 from atleastonce.verdict import Verdict
 from histories import Seen, history, seen
 
@@ -104,6 +105,17 @@ def test_backlog_that_new_messages_overtake_is_starved(order: Sequence[int], sta
     said = f"settled {len(starved)} of 8 that waited, after most of the new ones"
     assert [line.partition(" (")[0] for line in verdict.evidence] == ([said] if starved else [])
     assert verdict.blamed == tuple(f"m{n}" for n in starved)
+
+
+@pytest.mark.parametrize(
+    ("stock", "mark"), [(16, "newer ones were served first"), (15, "its effect never came")]
+)
+def test_a_starved_message_is_not_called_a_lost_one(stock: int, mark: str) -> None:
+    """Where it is settled at last, the story says what is wrong with that; a total that is short may be anybody's."""
+    found = history(sixteen(*NEW, *OLD), seen({"/stock": 16}), seen({"/stock": stock}))
+    accused = broken("starved", blamed=("m1",))
+    marks = Marks(found, accused)
+    assert [marks.of_settlement(event) for event in found.named("ack") if event.message == "m1"] == [mark]
 
 
 def test_what_one_commit_settled_came_together() -> None:

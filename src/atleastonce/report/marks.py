@@ -4,7 +4,9 @@ What the promises on outages, poison, order and time need is found in `atleaston
 """
 
 from collections import Counter, defaultdict
+from functools import cached_property
 
+from atleastonce.effects import compare
 from atleastonce.history import Event, History, Observation, Output
 from atleastonce.report.marking import marked
 from atleastonce.report.wording import ordinal, queue_name
@@ -25,6 +27,7 @@ class Marks:
     """
 
     def __init__(self, history: History, verdict: Verdict) -> None:
+        self._history = history
         self._verdict = verdict
         self._seen = history.observed("faulty") or Observation(observed="faulty")
         self._clean = history.observed("clean-1") or Observation(observed="clean-1")
@@ -75,11 +78,24 @@ class Marks:
         return "not as it was sent" if letter.changed else f"{times} times" if times > 1 else ""
 
     def _owed(self, message: str | None) -> str:
+        if self._verdict.promise == "backlog-drains" and message not in self._lacking:
+            return "newer ones were served first"
         if self._verdict.promise != "poison-set-aside":
             return "its effect never came"
         if message in self._poisons:
             return "" if message in self._set_aside else "it is set aside nowhere"
         return "no poison, but set aside" if message in self._set_aside else "its effect never came"
+
+    @cached_property
+    def _lacking(self) -> set[str | None]:
+        """The messages that lack some of their effect; all of them where a total does."""
+        before = self._history.observed("before") or Observation(observed="before")
+        ignore = self._history.header.declared.get("ignore", ())
+        short = [
+            each for each in compare(self._clean, self._seen, before.values, ignore) if each.kind != "surplus"
+        ]
+        named = {each.message for each in short}
+        return {*self._verdict.blamed} if None in named else named
 
     def _broken(self, promise: str, message: str | None) -> bool:
         verdict = self._verdict
