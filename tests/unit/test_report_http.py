@@ -55,6 +55,22 @@ def test_second_request_under_another_key_is_marked() -> None:
     ]
 
 
+def test_an_answer_that_came_too_late_never_arrived() -> None:
+    """The relay has it from who was killed; and who only sends, and tells nothing, has no part in the chart."""
+    killed = Trap(when="before", event="response", message="m1", service="depot", link="shop", do="kill")
+    found = told(
+        "entered m1 *client ^shop; request m1 *shop ^depot >POST/take: key a; SPRUNG; kill *depot; "
+        "response m1 *shop ^depot >POST/take =200; start *depot; request m1 *shop ^depot >POST/take @2: key a; "
+        "response m1 *shop ^depot >POST/take =200 @2; asked m1#1 =200; published m1#1; quiet; canary: took 0.1 s",
+        2,
+        killed,
+    )
+    story = retell(found, judge(found, "effects-once"), RULES)
+    said = [line for line in narrative(story).splitlines() if "response" in line and "✂" not in line]
+    assert said == ["  4  shop   response  m1 POST/take  answered 200, which never arrived"]
+    assert story.participants == ("shop", "depot")
+
+
 def test_an_end_that_was_asked_for_is_told_once() -> None:
     """Whichever end of the link the trap watched: the service that ends is the one that was asked."""
     stops = Trap(when="after", event="request", message="m1", service="depot", link="shop", do="stop")

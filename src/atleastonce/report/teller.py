@@ -46,7 +46,8 @@ def tell(history: History, verdict: Verdict, rules: Mapping[str, str], messages:
 def services(history: History) -> tuple[str, ...]:
     """Return the services that took part, in the order of the contract: each instance is one."""
     known = history.header.services
-    seen = dict.fromkeys(name for event in history.events for name in (event.service, event.to) if name)
+    told = (event for event in history.events if event.event != "entered")  # of which a request of ours tells
+    seen = dict.fromkeys(name for event in told for name in (event.service, event.to) if name)
     return tuple(sorted(seen, key=lambda name: _place_of(name, known))) or known
 
 
@@ -95,6 +96,7 @@ class _Teller:
         self._several = len(services(history)) > 1
         self._delivered: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
         self._answered: set[int] = set()
+        self._struck: set[tuple[str, int]] = set()
         self._by_http = {event.copy for event in history.events if event.event == "asked"}
 
     def tell(self, messages: set[str]) -> list[Step]:
@@ -125,11 +127,13 @@ class _Teller:
             case "request":
                 step = self._request(event, self._answer(event, index, events))
             case "response" if event.to:
-                remark = f"answered {event.size}"
+                lost = ", which never arrived" if _link(event)[:2] in self._struck else ""
+                remark = f"answered {event.size}{lost}"
                 step = Step("response", f"{event.message} {event.queue}", "callee", "service", remark)
             case "confirm" | "return" | "response":
                 step = self._late_answer(event)
             case "sprung":
+                self._struck.add(_link(event)[:2])
                 step = self._fault(event, trap_of(event, self._schedule))
             case _:
                 step = self._conduct.step(event)
