@@ -18,6 +18,7 @@ from atleastonce.layout import Site
 from atleastonce.observe.command import CommandObserver
 from atleastonce.observe.http import HttpObserver
 from atleastonce.part import Part
+from atleastonce.readership import TELLING, Readership
 from atleastonce.recording import Record
 from atleastonce.relay.codec import Names
 from atleastonce.relay.loop import Loop
@@ -25,7 +26,7 @@ from atleastonce.relay.traps import Traps
 from atleastonce.schedule import BURST, Schedule, Trap, is_of
 from atleastonce.sights import Sights
 from atleastonce.subjects.process import own_environment
-from atleastonce.transports import Letter, Namespace, Subscription
+from atleastonce.transports import Letter, Namespace
 from atleastonce.transports.http import HttpEntry, method_and_address
 from atleastonce.write_points import WritePoints
 
@@ -67,9 +68,7 @@ class Lane:
         first = 1_000_000_001 + random.Random(self._ids).randrange(1_000_000_000)  # noqa: S311 - no secret
         self._numbers = itertools.count(first)
         self._observer = HttpObserver()
-        self.expires: dict[str, int] = {}
-        self._consumed: set[tuple[str, str]] = set()
-        self._parking: frozenset[str] = frozenset()
+        self.readership = Readership()
         self._reads_all = True
         self._seen: set[tuple[str, str | None]] = set()
         self._stack = ExitStack()
@@ -99,10 +98,8 @@ class Lane:
                 part.await_ready()
             self.await_every_partition()
             self._prepare(deadline)
-            delays = self.namespace.delays()
-            self._parking = frozenset(queue for queue, always in delays.items() if not always)
-            self._consumed |= {(queue, "") for queue, always in delays.items() if always}
-            consumed = {queue for queue, _ in self._consumed}
+            self.readership.delayed(self.namespace.delays())
+            consumed = {each.queue for each in self.readership.subscriptions}
             self.names.taps = frozenset(consumed & {*self.contract.output.queues})
             self._stack = stack.pop_all()
         return self
@@ -116,7 +113,9 @@ class Lane:
 
         def all_read() -> bool:
             read = {partition for of, partition in [*self.names.turns.positions] if of == self.input_topic}
-            return topic is None or not read or len(read) >= topic.partitions or self.parts[0].down
+            return (
+                topic is None or not read or len(read) >= topic.partitions or not self.parts[0].subject.alive
+            )
 
         if len(self.parts) == 1 and self._reads_all:
             self._reads_all = self.record.await_(all_read, _EVERY_PARTITION)
@@ -229,10 +228,6 @@ class Lane:
             found.append(Letter(queue, body, fields, headers))
         return found + self.namespace.outputs(self.names.taps)
 
-    def subscriptions(self) -> set[Subscription]:
-        """Return what the services consume from, and where they have messages wait, as the relays saw it."""
-        return {Subscription(queue, group) for queue, group in self._consumed}
-
     def observe(
         self, moment: Moment, found: Iterable[Output] = (), dead: Iterable[Output] = ()
     ) -> Observation:
@@ -324,12 +319,6 @@ class Lane:
     def recorded(self, *events: Event) -> None:
         """Take events that a relay saw."""
         for event in events:
-            if event.event == "consume":
-                self._consumed.add((event.queue, event.group))
-            elif event.event == "delays":
-                # What an exchange has may be in any of these.
-                delaying = {event.queue} if event.queue else self._parking
-                self._consumed |= {(queue, "") for queue in delaying - {*self.namespace.ends()}}
-            elif event.event == "expires":
-                self.expires[event.queue] = event.size
+            if event.event in TELLING:
+                self.readership.seen(event, self.namespace.ends)
         self.record.add(*events)

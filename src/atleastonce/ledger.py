@@ -65,6 +65,10 @@ class Ledger:
         """Whether the subject published a copy of ours again, which may be at its end or come back."""
         return bool(self._twice_owed)
 
+    def is_passed_on(self, copy: str) -> bool:
+        """Tell whether the subject published this copy again, so that it waits somewhere else as well."""
+        return copy in self._twice_owed
+
     @property
     def given_back(self) -> bool:
         """Whether the broker has taken a copy back: to deliver it again, or to set it aside after too many times."""

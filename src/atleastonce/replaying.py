@@ -281,7 +281,7 @@ class _Pair:
             if any(positions.get(place, 0) < end for place, end in ends.items()):
                 return False
             if not observed:
-                return not lane.namespace.depth(lane.subscriptions())
+                return not lane.namespace.depth(lane.readership.subscriptions)
             return still.since() >= self._pace.settles and self._shown <= still.shown
 
         if not lane.record.await_(over, self._pace.quiet, pulse=_PULSE):

@@ -288,7 +288,7 @@ class _Case:
             "own_poison": bool(contract.poison),
             "promised": promised(contract, self._pace),
             "keys": self._lane.cast.keys(),
-            "expires": dict(self._lane.expires),
+            "expires": dict(self._lane.readership.expires),
         }
 
 

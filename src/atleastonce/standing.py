@@ -49,7 +49,9 @@ class Standing:
         self.lane = lane
         self._progress = Progress(lane, settles) if lane.contract.progress.by == "observe" else None
         self.ends = tuple(end for end in lane.namespace.ends() if end not in lane.names.taps)
-        self.between = tuple(sorted({s.queue for s in lane.subscriptions()})) if len(lane.parts) > 1 else ()
+        self.between = (
+            tuple(sorted({s.queue for s in lane.readership.subscriptions})) if len(lane.parts) > 1 else ()
+        )
         self.ledger = Ledger(self.ends, self.between)
         self._outputs: list[Output] = []
         self._dead_letters: list[Output] = []
@@ -69,8 +71,8 @@ class Standing:
         # A broker's delivery limit of L delivers L + 1 times, and each failure may give the neighbours back,
         # too. One more shows that it does not end there.
         self._exit_limit = (attempts + 1) * poisoned + disturbances + 1 if poisoned else _EXITS
-        # Each trap may have made two of what is tried again by copies.
-        self._poison_limit = (attempts + 1) * (poisoned + len(schedule.traps)) + disturbances + 1
+        # Whatever interrupts it may make two of what is tried by copies, or have it forget how often that was.
+        self._poison_limit = (attempts + 1) * (poisoned + disturbances) + disturbances + 1
 
     # -- reading
 
@@ -125,7 +127,7 @@ class Standing:
             return False
         if self.ledger.unconfirmed:
             return False
-        if self._depth(self.lane.subscriptions()):
+        if self._depth(self.lane.readership.subscriptions):
             self._note_passed_over()
             self._empty_since = inf
             return False
@@ -147,7 +149,7 @@ class Standing:
 
     def _note_committed(self) -> None:
         """Note the copies whose commit got no answer, since its link died: where nothing waits, it was done."""
-        if not self.lane.namespace.depth(self.lane.subscriptions()):
+        if not self.lane.namespace.depth(self.lane.readership.subscriptions):
             for copy in self.ledger.doubtful:
                 self.lane.note("committed", copy=copy)
             self.read()
@@ -171,12 +173,12 @@ class Standing:
         if not self._places or record.idle() < _IDLE or record.clock() - self._asked < _IDLE:
             return
         self._asked = record.clock()
-        reached = self.lane.namespace.reached(self.lane.subscriptions())
+        reached = self.lane.namespace.reached(self.lane.readership.subscriptions)
         unsettled = {*self.ledger.unsettled()}
         for copy, (partition, offset) in self._places.items():
             place: dict[str, Any] = {"copy": copy, "partition": partition, "offset": offset}
             if partition in reached:
-                if copy in unsettled and offset < reached[partition]:
+                if copy in unsettled and offset < reached[partition] and not self.ledger.is_passed_on(copy):
                     self.lane.note("passed-over", **place, settles=True)
             elif offset < self._reading_on(partition) and not (
                 copy in unsettled and self.ledger.delivered[copy]
@@ -186,10 +188,13 @@ class Standing:
                     self.lane.note("passed-over", **place, settles=True, note="it is read on behind it")
 
     def _reading_on(self, partition: int) -> int:
-        """Return the offset from which the only group of the input reads on in its present life; 0 if unknown."""
-        topic = self.lane.input_topic
-        groups = [each for each in self.lane.subscriptions() if each.queue == topic]
-        return self.lane.names.turns.positions.get((topic, partition), 0) if len(groups) == 1 else 0
+        """Return the offset from which the only reader of the input reads on in its present life; 0 if unknown."""
+        place = self.lane.input_topic, partition
+        return (
+            self.lane.names.turns.positions.get(place, 0)
+            if self.lane.readership.is_read_alone(place[0])
+            else 0
+        )
 
     def shown(self, wanted: int) -> bool:
         """Tell whether so many outputs of the sentinel have come out; set aside, it will have none."""
@@ -207,7 +212,7 @@ class Standing:
             return f"{after}, not settled: {', '.join(unsettled)}{self._uncommitted()}{self._refused()}"
         if self.ledger.unconfirmed:
             return f"{after}, {self.ledger.unconfirmed} publications were not confirmed"
-        depth = self._depth(self.lane.subscriptions())
+        depth = self._depth(self.lane.readership.subscriptions)
         shown = "shown" if self.shown(wanted) else "not shown"
         back = self._taken_back() if depth else ""
         return f"{after}, {depth} messages wait and the sentinel's effect is {shown}{back}"
@@ -250,7 +255,7 @@ class Standing:
     def note_depths(self) -> None:
         """Note how many messages wait in each queue that is consumed, where that has changed."""
         self.read()
-        for subscription in sorted(self.lane.subscriptions()):
+        for subscription in sorted(self.lane.readership.subscriptions):
             depth = self._depth({subscription})
             if depth != self._depths[subscription.queue]:
                 self._depths[subscription.queue] = depth

@@ -47,6 +47,13 @@ def test_settlement_that_the_broker_never_learnt_of_does_not_count(settled: str)
     assert ledger(again + f"; {settled}").unsettled() == ()
 
 
+def test_copy_that_was_published_again_waits_somewhere_else() -> None:
+    """In a topic for retries: that its first offset is committed says nothing of the second."""
+    retried = ledger("published m1#1; fetch m1#1; produce m1#1 >retry; response m1#1")
+    assert (retried.is_passed_on("m1#1"), retried.unsettled()) == (True, ("m1#1",))
+    assert not ledger("published m1#1; fetch m1#1").is_passed_on("m1#1")
+
+
 def test_copy_that_its_group_has_passed_over_is_settled() -> None:
     """Once: where it is delivered all the same, offsets were moved back, and it is owed again."""
     passed = "published m1#1; passed-over m1#1"

@@ -37,7 +37,9 @@ def _judged(case: Case) -> Verdict:
         return Verdict(promise=PROMISE, outcome="kept", reason=reason)
     if case.poisons and not blamed(more):
         # The clean runs go without poison: nobody knows what a service may count, or note, of it.
-        raise Unjudgeable(f"{', '.join(case.poisons)} may be what is more: {'; '.join(evidence(more))}")
+        raise Unjudgeable(
+            f"{', '.join(case.poisons)} may be what is more: {'; '.join(evidence(more))}", occasion=False
+        )
     if not blamed(more) and (short := [each for each in differences if each.kind == "deficit"]):
         # A refund that is lost leaves a total larger: what is less by name may be all there is to it.
         raise Unjudgeable(

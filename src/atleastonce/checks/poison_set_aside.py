@@ -171,23 +171,15 @@ def _most_deliveries(case: Case) -> int:
     """Return how often one copy of a poison may be delivered.
 
     A broker with a delivery limit of L delivers L + 1 times. What holds several messages when one of them makes
-    it fail gets all of them again, so that each poison may cost each other one its attempts. Whoever publishes a
-    message once more to try it again has two of it, where it is interrupted before it settles the first.
+    it fail gets all of them again, so that each poison may cost each other one its attempts. After an interruption
+    there may be as many again: of one that is tried by copies there are two then, and who counts in its memory
+    begins anew. That ends, too.
     """
     attempts = int(case.option(PROMISE, "attempts", ATTEMPTS))
     interrupted = len(case.history.named(*_INTERRUPTS))
     poisons = {*case.poisons}
     copies = sum(event.ok and event.message in poisons for event in case.history.named("published"))
-    if _tried_by_copies(case):
-        copies += interrupted
-    return (attempts + 1) * max(1, copies) + interrupted
-
-
-def _tried_by_copies(case: Case) -> bool:
-    """Tell whether a copy of a poison was published again, to anything but its end."""
-    ends, poisons = {*case.history.header.declared.get("ends", ())}, {*case.poisons}
-    passed_on = (each for each in case.history.named("publish", "produce") if each.queue not in ends)
-    return any((each.copy or "").partition("#")[0] in poisons for each in passed_on)
+    return (attempts + 1) * (max(1, copies) + interrupted) + interrupted
 
 
 def _queues(case: Case, poison: str) -> int:

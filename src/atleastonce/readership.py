@@ -1,0 +1,55 @@
+"""Who reads what, as the relays of one lane have seen it: queues, topics in groups, and where messages wait."""
+
+from collections.abc import Callable, Collection, Mapping
+
+from atleastonce.history import Event
+from atleastonce.transports import Subscription
+
+TELLING = frozenset({"consume", "closed", "response", "buried", "delays", "expires"})
+"""The events that say something of it: a relay sees a million of others."""
+
+
+class Readership:
+    """Filled on the thread of the relays, and asked by the runner's."""
+
+    def __init__(self) -> None:
+        self.subscriptions: frozenset[Subscription] = frozenset()
+        """What the services consume from, and where they have messages wait."""
+        self.expires: dict[str, int] = {}
+        """For how many milliseconds the messages of a queue live."""
+        self._parking: frozenset[str] = frozenset()
+        self._links: dict[str, frozenset[tuple[str, int]]] = {}
+        self._members: frozenset[str] = frozenset()
+
+    def delayed(self, delays: Mapping[str, bool]) -> None:
+        """Take which queues hand on what nobody takes out of them: always, or where a message says so."""
+        self._parking = frozenset(queue for queue, always in delays.items() if not always)
+        self.subscriptions |= {Subscription(queue) for queue, always in delays.items() if always}
+
+    def seen(self, event: Event, ends: Callable[[], Collection[str]]) -> None:
+        """Take one of the events that are `TELLING`; what is delayed waits nowhere but before its `ends`."""
+        match event.event:
+            case "consume":
+                self.subscriptions |= {Subscription(event.queue, event.group)}
+                self._links[event.queue] = self._of(event.queue) | {(event.service, event.link)}
+            case "closed" if not event.channel:
+                link = (event.service, event.link)
+                self._links = {queue: links - {link} for queue, links in self._links.items()}
+            case "response" if event.of == "join":
+                self._members |= {event.service}
+            case "buried":
+                self._members -= {event.service}
+            case "delays":
+                # What an exchange has may be in any of these.
+                delaying = {event.queue} if event.queue else self._parking
+                self.subscriptions |= {Subscription(queue) for queue in delaying - {*ends()}}
+            case "expires":
+                self.expires[event.queue] = event.size
+
+    def is_read_alone(self, topic: str) -> bool:
+        """Tell whether one member of a group, over one link, is all that reads a topic: it is where it asked last."""
+        links = self._of(topic)
+        return len(links) == 1 and {service for service, _ in links} <= self._members
+
+    def _of(self, queue: str) -> frozenset[tuple[str, int]]:
+        return self._links.get(queue, frozenset())
