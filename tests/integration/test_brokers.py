@@ -40,7 +40,8 @@ def publish(broker: Broker, place: str, body: bytes) -> None:
     """Publish a message that outlives a restart, and return once the broker has confirmed it."""
     if broker.kind == "kafka":
         errors: list[object] = []
-        producer = Producer({"bootstrap.servers": broker.url, "log_level": 0})
+        # What a broker that was frozen has not answered is sent again, and must not lie there twice.
+        producer = Producer({"bootstrap.servers": broker.url, "log_level": 0, "enable.idempotence": True})
         producer.produce(place, body, on_delivery=lambda error, _: errors.append(error))
         assert producer.flush(SECONDS) == 0
         assert errors == [None]
