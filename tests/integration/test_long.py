@@ -51,8 +51,8 @@ def drained(lane: Lane, orders: int, kills: int) -> None:
         assert lane.record.await_(lambda: part.down, 120), (kill, target, event, part.subject.tail())
         part.bury()
         part.spawn()
-    queues = lane.subscriptions
-    assert lane.record.await_(lambda: part.subscribed and not lane.namespace.depth(queues()), 300)
+    seen = lane.readership
+    assert lane.record.await_(lambda: part.subscribed and not lane.namespace.depth(seen.subscriptions), 300)
     part.await_ready()
 
 
