@@ -112,7 +112,7 @@ class Lane:
         topic = self.contract.topics.get(self.contract.input.topic)
 
         def all_read() -> bool:
-            read = {partition for of, partition in [*self.names.turns.positions] if of == self.input_topic}
+            read = self.names.turns.reading(self.input_topic)
             return (
                 topic is None or not read or len(read) >= topic.partitions or not self.parts[0].subject.alive
             )

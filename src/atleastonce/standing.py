@@ -174,27 +174,23 @@ class Standing:
             return
         self._asked = record.clock()
         reached = self.lane.namespace.reached(self.lane.readership.subscriptions)
-        unsettled = {*self.ledger.unsettled()}
+        reading, unsettled = self._reading(), {*self.ledger.unsettled()}
         for copy, (partition, offset) in self._places.items():
             place: dict[str, Any] = {"copy": copy, "partition": partition, "offset": offset}
             if partition in reached:
                 if copy in unsettled and offset < reached[partition] and not self.ledger.is_passed_on(copy):
                     self.lane.note("passed-over", **place, settles=True)
-            elif offset < self._reading_on(partition) and not (
+            elif offset < reading.get(partition, 0) and not (
                 copy in unsettled and self.ledger.delivered[copy]
             ):
                 self.lane.namespace.skip(partition, offset)
                 if copy in unsettled:
                     self.lane.note("passed-over", **place, settles=True, note="it is read on behind it")
 
-    def _reading_on(self, partition: int) -> int:
-        """Return the offset from which the only reader of the input reads on in its present life; 0 if unknown."""
-        place = self.lane.input_topic, partition
-        return (
-            self.lane.names.turns.positions.get(place, 0)
-            if self.lane.readership.is_read_alone(place[0])
-            else 0
-        )
+    def _reading(self) -> dict[int, int]:
+        """Return from where on the only reader of the input reads in its present life; nothing if that is unknown."""
+        topic = self.lane.input_topic
+        return self.lane.names.turns.reading(topic) if self.lane.readership.is_read_alone(topic) else {}
 
     def shown(self, wanted: int) -> bool:
         """Tell whether so many outputs of the sentinel have come out; set aside, it will have none."""

@@ -35,6 +35,10 @@ class Turns:
         self._runs = deque(runs)
         self._places = frozenset(place for place, _ in self._runs)
 
+    def reading(self, topic: str) -> dict[int, int]:
+        """Return the offset that was asked for last, by partition of a topic."""
+        return {partition: at for (of, partition), at in [*self.positions.items()] if of == topic}
+
     def asked(self, place: Place, offset: int) -> None:
         """Note that a reader asked for what lies behind that offset."""
         self.positions[place] = offset
