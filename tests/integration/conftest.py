@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from atleastonce.pytest_plugin import Brokers
 from campus_food.rabbitmq import topology
 
 ROOT = Path(__file__).parents[2]
+SUBJECTS = Path(__file__).parent / "subjects"
 CONTRACTS = ROOT / "src" / "campus_food" / "contracts"
 
 
@@ -66,6 +68,18 @@ def campus() -> Callable[..., ContractFile]:
         return msgspec.structs.replace(found, text=text, contract=parse(text))
 
     return contract
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Callable[..., Path]:
+    """Give a function that fills in a contract for a script among the subjects, and returns where it is."""
+
+    def written(template: str, script: str, **values: str) -> Path:
+        path = tmp_path / "atleastonce.toml"
+        path.write_text(template.format(python=sys.executable, script=SUBJECTS / script, **values))
+        return path
+
+    return written
 
 
 @pytest.fixture(scope="session")

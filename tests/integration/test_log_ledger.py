@@ -1,8 +1,5 @@
 """A ledger of a log that publishes its dead letters itself: kept, also by a static member; broken where it errs."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
 from atleastonce.campaign import Plan
@@ -56,11 +53,9 @@ def atleastonce_provider() -> str:
         ("latest", "", "kafka", ("nothing-lost",)),
     ],
 )
-def test_what_is_wrong_is_broken_and_nothing_else(subject, tmp_path, bug, instance, explore, broken):
+def test_what_is_wrong_is_broken_and_nothing_else(subject, filled, bug, instance, explore, broken):
     """In whichever partition a message lies, and whoever still has a place in the group."""
-    script = Path(__file__).parent / "subjects" / "log_ledger.py"
-    path = tmp_path / "atleastonce.toml"
-    path.write_text(CONTRACT.format(python=sys.executable, script=script, bug=bug, instance=instance))
+    path = filled(CONTRACT, "log_ledger.py", bug=bug, instance=instance)
     found = subject(path).verify(Plan(explore=(explore,), messages=2, shrink_budget=5)).findings
     outcomes = {name: tally.outcome for name, tally in found.tallies.items()}
     assert tuple(name for name, outcome in outcomes.items() if outcome == "broken") == broken, found.tallies

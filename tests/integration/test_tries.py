@@ -1,8 +1,5 @@
 """However a correct service counts its attempts on a poison: a crash may make it begin anew, and nobody is accused."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
 from atleastonce.campaign import Plan
@@ -35,11 +32,9 @@ def atleastonce_provider() -> str:
 
 
 @pytest.mark.parametrize("way", ["memory", "copies", "wrapped"])
-def test_every_way_to_try_again_is_kept(subject, tmp_path, way):
+def test_every_way_to_try_again_is_kept(subject, filled, way):
     """Killed at each step by which it tries again, or sets aside: all attempts may come once more."""
-    script = Path(__file__).parent / "subjects" / "tries.py"
-    path = tmp_path / "atleastonce.toml"
-    path.write_text(CONTRACT.format(python=sys.executable, script=script, way=way))
+    path = filled(CONTRACT, "tries.py", way=way)
     found = subject(path).verify(Plan(explore=("poison",), messages=2, shrink_budget=5)).findings
     assert sum(tally.broken + tally.unknown for tally in found.tallies.values()) == 0, found.tallies
     assert found.tallies["poison-set-aside"].kept > 8

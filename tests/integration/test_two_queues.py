@@ -1,8 +1,5 @@
 """A correct service of an unusual kind keeps its promises: two queues behind one exchange, lines of two kinds."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
 from atleastonce.campaign import Plan
@@ -36,11 +33,9 @@ def atleastonce_provider() -> str:
     return "native"
 
 
-def test_two_queues_and_two_kinds_of_lines_are_kept(subject, tmp_path):
+def test_two_queues_and_two_kinds_of_lines_are_kept(subject, filled):
     """One copy in two queues is no duplicate, and m1 is a burger in the backlog, too."""
-    script = Path(__file__).parent / "subjects" / "two_queues.py"
-    path = tmp_path / "atleastonce.toml"
-    path.write_text(CONTRACT.format(python=sys.executable, script=script))
+    path = filled(CONTRACT, "two_queues.py")
     found = subject(path).verify(Plan(explore=("duplicates", "poison", "outage"), shrink_budget=5)).findings
     assert {name: tally.outcome for name, tally in found.tallies.items()} == dict.fromkeys(
         ("effects-once", "nothing-lost", "poison-set-aside", "backlog-drains"), "kept"
