@@ -1,8 +1,6 @@
 """A topology that somebody else has declared: what waits in it for a while is neither lost nor dealt with."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -63,12 +61,10 @@ def atleastonce_provider() -> str:
 
 
 @pytest.mark.parametrize("way", ["exchange", "message", "nack", "lost"])
-def test_a_delay_is_waited_for(subject, tmp_path, way):
+def test_a_delay_is_waited_for(subject, filled, tmp_path, way):
     """However a parcel gets into the queue where it waits; one that gets nowhere is found missing all the same."""
-    script = Path(__file__).parent / "subjects" / "later.py"
     (tmp_path / "definitions.json").write_text(definitions(way))
-    path = tmp_path / "atleastonce.toml"
-    path.write_text(CONTRACT.format(python=sys.executable, script=script, way=way))
+    path = filled(CONTRACT, "later.py", way=way)
     plan = Plan(messages=2, explore=("duplicates", "poison"), shrink_budget=5, confirm=1)
     found = subject(path).verify(plan).findings
     expected = "broken" if way == "lost" else "kept"

@@ -1,15 +1,11 @@
 """A single service over HTTP, without a broker: the client's answer is lost, or the service dies before it is given."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
 from atleastonce.campaign import Plan
 
 pytestmark = pytest.mark.timeout(180)
 
-SCRIPT = Path(__file__).parent / "subjects" / "payments.py"
 CONTRACT = """
 [service]
 command = "{python} {script}"
@@ -32,13 +28,6 @@ def atleastonce_provider() -> str:
     return "native"
 
 
-def contract(folder: Path, fault: str) -> Path:
-    """Write the contract of a service with this fault."""
-    path = folder / "atleastonce.toml"
-    path.write_text(CONTRACT.format(python=sys.executable, script=SCRIPT, fault=fault))
-    return path
-
-
 @pytest.mark.parametrize(
     ("fault", "explore", "promises"),
     [
@@ -49,10 +38,10 @@ def contract(folder: Path, fault: str) -> Path:
         ("mark-first", "writes", ("nothing-lost", "accepts-honestly")),
     ],
 )
-def test_it_is_struck_on_the_way_in(subject, tmp_path, fault, explore, promises):
+def test_it_is_struck_on_the_way_in(subject, filled, fault, explore, promises):
     """What is remembered in memory only is done twice; what is answered, or marked, before it is done gets lost."""
     plan = Plan(explore=(explore,), messages=1, shrink_budget=5)
-    found = subject(contract(tmp_path, fault)).verify(plan).findings
+    found = subject(filled(CONTRACT, "payments.py", fault=fault)).verify(plan).findings
     outcomes = {name: tally.outcome for name, tally in found.tallies.items()}
     assert found.tallies["nothing-lost"].unknown == 0, found.tallies
     assert outcomes == {
