@@ -96,6 +96,7 @@ class Lane:
                 part.spawn()
             for part in self.parts:
                 part.await_ready()
+                part.await_health()
             self.await_every_partition()
             self._prepare(deadline)
             self.readership.delayed(self.namespace.delays())

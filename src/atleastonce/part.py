@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from atleastonce import templates
 from atleastonce.brokers.ports import is_free
 from atleastonce.contract import Service
-from atleastonce.errors import Cancelled, ServiceError, TransportError
+from atleastonce.errors import Cancelled, ContractError, ServiceError, TransportError
 from atleastonce.history import Event
 from atleastonce.observe.http import HttpObserver
 from atleastonce.recording import Record
 from atleastonce.relay.tcp import Relay
 from atleastonce.subjects.process import ProcessSubject
 
+_NOT_THERE = range(400, 500)
 _PORT_GIVEN_BACK = 5.0
 """How long what is left of a killed process group may hold its port, in seconds."""
 
@@ -72,6 +73,29 @@ class Part:
         if self.down:
             return
         self.note("ready", note=f"after {time.monotonic() - self._began:.3f} s")
+
+    def await_health(self) -> None:
+        """Wait until its health is found where the contract says; raise ContractError where it is not in time.
+
+        An address where nothing answers, or with 4xx, would look like a service that is never well; one that
+        answers 5xx may be that service.
+        """
+        if not self.service.health:
+            return
+        address, status = self._address(self.service.health), 0
+
+        def told() -> bool:
+            nonlocal status
+            status = self.observer.status(address)
+            return status != 0 and status not in _NOT_THERE
+
+        within = float(self.service.ready_within)
+        if not self.record.await_(lambda: self.cancelled() or not self.subject.alive or told(), within):
+            found = f"it answers {status}" if status else "nothing answers there"
+            raise ContractError(
+                f"service.health: {address} is no health endpoint, {within:g} s after {self.name} was ready: {found}; "
+                "name the one that it has, or leave this out"
+            )
 
     def _await(self, true: Callable[[], bool]) -> None:
         within = float(self.service.ready_within)

@@ -56,6 +56,16 @@ WRONG = {
         '"python -c \'import signal; signal.pause()\'"\nready_within = "1s"',
         ["was not ready within 1 s", "/health", "ready_within"],
     ),
+    "no health there": (
+        'ready = "http://127.0.0.1:{port}/health"',
+        'ready = "http://127.0.0.1:{port}/health"\nready_within = "3s"\nhealth = "http://127.0.0.1:{port}/healthz"',
+        ["service.health", "/healthz", "it answers 404", "leave this out"],
+    ),
+    "nobody tells health": (
+        'ready = "http://127.0.0.1:{port}/health"',
+        'ready = "http://127.0.0.1:{port}/health"\nready_within = "3s"\nhealth = "http://127.0.0.1:1/health"',
+        ["service.health", "127.0.0.1:1/health", "nothing answers there", "leave this out"],
+    ),
     "no such queue": (
         "notification_inventory_reserved",
         "nobody_declares_this",
