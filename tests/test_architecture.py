@@ -37,7 +37,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "replaying",
         "workshop",
     ),
-    "4 campaign": ("watching", "site proving", "campaign"),
+    "4 campaign": ("watching", "site proving lateness", "campaign"),
     "5 entry": ("commands pytest_plugin", "cli", "__main__"),
 }
 """A module imports what stands in a layer with a smaller number, or in an earlier line of its own layer."""

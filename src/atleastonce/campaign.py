@@ -6,11 +6,12 @@ What the commands and the pytest plugin call.
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
+from typing import TypeVar
 
 from atleastonce.casting import cast_list
 from atleastonce.expectation import Calm
@@ -21,6 +22,7 @@ from atleastonce.exploration.poison import is_alone, set_aside
 from atleastonce.exploration.writes import onward
 from atleastonce.findings import Findings, Judged, curves
 from atleastonce.history import History
+from atleastonce.lateness import Lateness
 from atleastonce.layout import Site
 from atleastonce.proving import Prover
 from atleastonce.schedule import Schedule, publish
@@ -29,6 +31,7 @@ from atleastonce.verdict import tally
 from atleastonce.watching import Watcher
 from atleastonce.workshop import Workshop
 
+_T = TypeVar("_T")
 _WRITES, _RANDOM = "writes", "random"
 _SOME = 200
 """How many random schedules are tried where no budget ends it."""
@@ -42,8 +45,10 @@ _UNBEGUN = 3
 
 @dataclass(frozen=True)
 class Plan:
-    """What a campaign does: `budget` and `shrink_budget` in seconds, `confirm` times.
+    """What a campaign does: `budget`, `shrink_budget` and `recovery` in seconds, `confirm` times.
 
+    `recovery` is for how long what is missing is awaited, once, before it is held against the service; where the
+    contract says how long effects take (`observe.settles`), or it is 0, no longer than in any run.
     `until` names a promise: once it is broken, no new schedule is started, and only that is proven.
     """
 
@@ -53,6 +58,7 @@ class Plan:
     budget: float | None = None
     confirm: int = 3
     shrink_budget: float = 60.0
+    recovery: float = 40.0
     seed: int = 0
     until: str = ""
 
@@ -84,6 +90,8 @@ class Campaign:
         with Workshop(self._site) as workshop:
             plan = self._plan
             self._prover = Prover(workshop, self._watcher, findings, plan.confirm, plan.shrink_budget)
+            recovery = plan.recovery if contract.observe.settles is None else 0.0
+            self._lateness = Lateness(workshop, self._watcher, recovery, self._in_lanes)
             self._watcher.stage("start of the service")
             workshop.open_ahead()
             self._watcher.stage("clean runs")
@@ -217,21 +225,33 @@ class Campaign:
         budget = self._plan.budget
         deadline = self._began + budget if budget is not None else float("inf")
         judged: list[Judged] = []
+
+        def one(schedule: Schedule) -> None:
+            if self._stuck[family(schedule)] >= _STUCK:
+                return
+            one = self._judged(schedule, workshop)
+            with self._lock:
+                self._tell(one, judged)
+                judged.append(one)
+                self._stuck[family(schedule)] += one.history.stuck
+                self._unbegun += one.history.unbegun
+
+        self._in_lanes(todo, one, lambda: time.monotonic() >= deadline or self._done(judged))
+        return judged
+
+    def _in_lanes(
+        self, todo: Iterable[_T], do: Callable[[_T], None], enough: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Do something with each, as many side by side as there are lanes, until it is enough."""
+        left = iter(todo)
         failures: list[BaseException] = []
 
         def work() -> None:
             try:
-                while not (failures or time.monotonic() >= deadline or self._done(judged)):
+                while not (failures or enough()):
                     with self._lock:
-                        schedule = next(todo)
-                    if self._stuck[family(schedule)] >= _STUCK:
-                        continue
-                    one = self._judged(schedule, workshop)
-                    with self._lock:
-                        self._tell(one, judged)
-                        judged.append(one)
-                        self._stuck[family(schedule)] += one.history.stuck
-                        self._unbegun += one.history.unbegun
+                        each = next(left)
+                    do(each)
             except StopIteration:
                 pass
             except BaseException as exc:  # noqa: BLE001 - raised again by the thread that waits
@@ -241,7 +261,6 @@ class Campaign:
             pass
         if failures:
             raise failures[0]
-        return judged
 
     def _judged(self, schedule: Schedule, workshop: Workshop) -> Judged:
         """Carry out a schedule, and once more where it could not be judged: the machine may have been busy.
@@ -270,11 +289,15 @@ class Campaign:
             if one.broke(promise) and not any(each.broke(promise) for each in earlier):
                 self._watcher.broken(promise, one)
 
-    def _prove_all(self, judged: Sequence[Judged]) -> None:
-        """Prove what was broken, promise by promise, where that has not been done yet."""
-        for promise in self._promises:
-            if self._plan.until in ("", promise):
-                self._prover.prove(promise, judged)
+    def _prove_all(self, judged: list[Judged]) -> None:
+        """Prove what was broken, promise by promise, where that has not been done yet and it is not just late."""
+        promises = [each for each in self._promises if self._plan.until in ("", each)]
+        late = True
+        while late:
+            first = (self._prover.open(promise, judged)[:1] for promise in promises)
+            late = self._lateness.is_found(judged, chain.from_iterable(first))
+        for promise in promises:
+            self._prover.prove(promise, judged)
 
     def _count(self, judged: Sequence[Judged], findings: Findings) -> None:
         """Count the verdicts; what was broken once, and not when it was carried out again, is unknown."""

@@ -19,8 +19,8 @@ class Pace(msgspec.Struct, frozen=True):
     `quiet`: until the system is quiet again, or has settled another message; `deadline`: the same behind a fault,
     and where the contract has `named` it, until quiet whatever was settled meanwhile;
     `health`: until the health endpoint tells of a change;
-    `settles`: how long a missing effect is awaited after quiet; `canary`: what the canary took on the calm
-    machine.
+    `settles`: how long a missing effect is awaited after quiet, and `missing`, where that is longer; `canary`: what
+    the canary took on the calm machine.
     """
 
     quiet: float
@@ -29,6 +29,7 @@ class Pace(msgspec.Struct, frozen=True):
     settles: float
     canary: float
     named: bool = False
+    missing: float = 0.0
 
 
 def paced(promised: Mapping[str, Options], *, quiet: float, settles: float, canary: float) -> Pace:

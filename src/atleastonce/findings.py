@@ -30,6 +30,12 @@ class Judged:
         """How many promises it gave an occasion, and said nothing of."""
         return unknown(self.verdicts.values())
 
+    @property
+    def is_hasty(self) -> bool:
+        """Whether it accuses for nothing but what is missing, which may still have come."""
+        broken = [each for each in self.verdicts.values() if each.outcome == "broken"]
+        return bool(broken and self.history.header.in_vain) and not any(each.surplus for each in broken)
+
     def broke(self, promise: str) -> bool:
         """Tell whether it broke a promise."""
         return self.verdicts[promise].outcome == "broken"

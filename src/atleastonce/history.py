@@ -6,7 +6,7 @@ Everything here is plain frozen data; `atleastonce.history_file` keeps it.
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -128,7 +128,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     end), `dead_letters` (the queue), `own_poison` (whether the contract names kinds of it), `promised` (the options
     of each promise, durations in seconds) and `keys` (of each message, what it shares with those whose order counts).
     `proof` says that it was carried out to confirm or to shrink a failure that was found already: a run does not
-    count it.
+    count it. `in_vain` is for how long something that a clean run shows was awaited and did not come, in seconds.
     """
 
     format: int = msgspec.field(default_factory=lambda: FORMAT)  # a default itself would not be written
@@ -143,6 +143,18 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     services: tuple[str, ...] = ()
     declared: dict[str, Any] = {}
     proof: bool = False
+    in_vain: float = 0.0
+
+
+class Waiting(NamedTuple):
+    """How long what a clean run shows was awaited once all was quiet, in seconds; one of them is 0."""
+
+    in_vain: float
+    until_it_came: float
+
+    def outlasts(self, other: "Waiting") -> bool:
+        """Tell whether this one says more about what the other has missed: whether that comes at all."""
+        return 0 < other.in_vain < max(self)
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -159,6 +171,14 @@ class History(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def stuck(self) -> bool:
         """Whether the case was given up because the service got nowhere."""
         return any(event.event in ("quiet", "looped") for event in self.failed)
+
+    @property
+    def waiting(self) -> Waiting:
+        """How long what was missing at first was awaited."""
+        last = self.observed("faulty")
+        if self.header.in_vain or last is None or not (quiet := self.named("quiet")):
+            return Waiting(self.header.in_vain, 0.0)
+        return Waiting(0.0, max(0.0, last.at - quiet[-1].t))
 
     @property
     def unbegun(self) -> bool:

@@ -15,7 +15,7 @@ import msgspec
 
 from atleastonce.checks import judge
 from atleastonce.findings import Curve, Findings, Judged, curves
-from atleastonce.history import Header, History
+from atleastonce.history import Header, History, Waiting
 from atleastonce.verdict import NOT_AGAIN, Verdict, tally, unknown
 
 
@@ -41,7 +41,7 @@ class Rejudged:
     histories: int = 0
     failures: dict[str, Failure] = field(default_factory=dict)
     curves: list[Curve] = field(default_factory=list)
-    explored: dict[bytes, list[Mapping[str, Verdict]]] = field(default_factory=dict)
+    explored: dict[bytes, list[tuple[Waiting, Mapping[str, Verdict]]]] = field(default_factory=dict)
     proof: dict[bytes, list[Mapping[str, Verdict]]] = field(default_factory=dict)
     """What was said of each schedule, each time that it was carried out."""
 
@@ -52,8 +52,11 @@ class Rejudged:
         self.histories += 1
         if not header.proof:
             self.curves += curves(history)
-        said = self.proof if header.proof else self.explored
-        said.setdefault(_digest(header.schedule), []).append(verdicts)
+        digest = _digest(header.schedule)
+        if header.proof:
+            self.proof.setdefault(digest, []).append(verdicts)
+        else:
+            self.explored.setdefault(digest, []).append((history.waiting, verdicts))
         failure = Failure(Judged(history, verdicts), place)
         for promise, verdict in verdicts.items():
             known = self.failures.get(promise)
@@ -63,7 +66,7 @@ class Rejudged:
     @property
     def findings(self) -> Findings:
         """What a run would say; of a counterexample, which is nothing but proof, that alone."""
-        counted = self.explored or self.proof
+        counted = {key: _patient(said) for key, said in self.explored.items()} or self.proof
         found = Findings(
             service=next(iter(self.header.services), "service"),
             broker=self.header.broker,
@@ -80,7 +83,8 @@ class Rejudged:
 
     def _is_refuted(self, promise: str) -> bool:
         """Tell whether something missing was not missing when that was to be proven, and nothing else stands."""
-        broken = {key: found for key, said in self.explored.items() if (found := _breaches(said, promise))}
+        explored = {key: _patient(said) for key, said in self.explored.items()}
+        broken = {key: found for key, said in explored.items() if (found := _breaches(said, promise))}
         tried = {key: self.proof[key] for key in broken if key in self.proof}
         stands = any(
             broken[key][0].stands(len(_breaches(said, promise)), len(said)) for key, said in tried.items()
@@ -117,6 +121,12 @@ def _uncollected() -> Iterator[None]:
 
 def _digest(value: object) -> bytes:
     return hashlib.sha256(msgspec.json.encode(value)).digest()
+
+
+def _patient(said: Iterable[tuple[Waiting, Mapping[str, Verdict]]]) -> list[Mapping[str, Verdict]]:
+    """Return what was said of a schedule, but not for want of patience."""
+    tries = [*said]
+    return [found for waiting, found in tries if not any(other.outlasts(waiting) for other, _ in tries)]
 
 
 def _best(said: Iterable[Mapping[str, Verdict]], promise: str) -> Verdict:

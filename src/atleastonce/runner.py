@@ -87,6 +87,7 @@ class _Case:
         self._expected = expected
         self._standing = Standing(lane, schedule, pace.settles)
         self._actor = Actor(lane, schedule, pace, self._standing)
+        self._in_vain = 0.0
         self._draining = any(action.verb == "stop" for action in schedule.actions)
 
     def carried_out(self) -> History:
@@ -182,12 +183,13 @@ class _Case:
     # -- the last snapshot
 
     def _observed(self) -> Observation:
-        """Observe now; where something is missing, or nothing is known to expect, wait for `settles` first."""
+        """Observe now; where something is missing, or nothing is known to expect, wait for that first."""
         if self._expected is None:
             return self._when_still()
         seen = self._standing.look()
+        patience = max(self._pace.settles, self._pace.missing)
         for _ in range(_PATIENCE):
-            deadline = time.monotonic() + self._pace.settles
+            deadline = time.monotonic() + patience
             while self._short(seen) and time.monotonic() < deadline:
                 self._actor.go_on()
                 self._standing.wait(_STILL_PULSE)
@@ -199,7 +201,8 @@ class _Case:
             if in_time:
                 break
         # What is missing may still come, and would then look like a surplus of the next case.
-        self._lane.spoiled = self._lane.spoiled or self._short(seen)
+        if self._short(seen):
+            self._lane.spoiled, self._in_vain = True, patience
         return seen
 
     def _when_still(self) -> Observation:
@@ -272,7 +275,9 @@ class _Case:
         clean = (self._expected.first, self._expected.second) if self._expected else ()
         before, rest = observations[:1], observations[1:]
         return History(
-            header=header(self._lane.site, self._schedule, self._declared()),
+            header=msgspec.structs.replace(
+                header(self._lane.site, self._schedule, self._declared()), in_vain=self._in_vain
+            ),
             events=events,
             observations=(*before, *clean, *rest),
         )

@@ -57,6 +57,8 @@ class Workshop:
         self._warmed: dict[str, int] = {}
         self._canary = 0.0
         self._worked = False
+        self.patience = 0.0
+        """For how long what is missing is awaited at least, in seconds, as far as that is known by now."""
 
     def __enter__(self) -> Self:
         return self
@@ -79,13 +81,14 @@ class Workshop:
             unmoved = lane.unmoved({*expected.first.values, *expected.second.values})
             return Calm(first, second, expected.restless, unmoved)
 
-    def carry_out(self, schedule: Schedule, *, proof: bool = False) -> Judged:
+    def carry_out(self, schedule: Schedule, *, proof: bool = False, patience: float = 0.0) -> Judged:
         """Carry out a schedule in a lane of its own, and judge it on every promise of the contract.
 
         Raise AtLeastOnceError where it cannot be begun; once a clean run has worked, that is its own unknown.
-        Its history says whether that is to prove a failure that was found already.
+        Its history says whether that is to prove a failure that was found already. With `patience`, in seconds,
+        what is missing is awaited for so long.
         """
-        whole = self._carried_out(schedule)
+        whole = self._carried_out(schedule, patience)
         if proof:
             header = msgspec.structs.replace(whole.history.header, proof=True)
             whole = replace(whole, history=msgspec.structs.replace(whole.history, header=header))
@@ -129,13 +132,15 @@ class Workshop:
         self._save(part.history, part.lane)
         return part
 
-    def _carried_out(self, schedule: Schedule) -> Judged:
+    def _carried_out(self, schedule: Schedule, patience: float = 0.0) -> Judged:
         if schedule.replays:
             name = f"lane-{next(self._lane_numbers)}"
             return self._judged(*replayed(self._site, name, schedule, self._pace()))
         try:
             with self._lane() as lane:
                 expected = self._expectation(lane, schedule)
+                pace = msgspec.structs.replace(expected.pace, missing=max(patience, self.patience))
+                expected = replace(expected, pace=pace)
                 history = run(lane, f"case-{next(self._cases)}", schedule, expected)
                 return self._judged(history, lane.name, lane.recent_log())
         except AtLeastOnceError as exc:

@@ -65,7 +65,7 @@ def test_a_delay_is_waited_for(subject, filled, tmp_path, way):
     """However a parcel gets into the queue where it waits; one that gets nowhere is found missing all the same."""
     (tmp_path / "definitions.json").write_text(definitions(way))
     path = filled(CONTRACT, "later.py", way=way)
-    plan = Plan(messages=2, explore=("duplicates", "poison"), shrink_budget=5, confirm=1)
+    plan = Plan(messages=2, explore=("duplicates", "poison"), shrink_budget=5, confirm=1, recovery=0)
     found = subject(path).verify(plan).findings
     expected = "broken" if way == "lost" else "kept"
     outcomes = {name: tally.outcome for name, tally in found.tallies.items()}

@@ -40,7 +40,7 @@ def atleastonce_provider() -> str:
 )
 def test_it_is_struck_on_the_way_in(subject, filled, fault, explore, promises):
     """What is remembered in memory only is done twice; what is answered, or marked, before it is done gets lost."""
-    plan = Plan(explore=(explore,), messages=1, shrink_budget=5)
+    plan = Plan(explore=(explore,), messages=1, shrink_budget=5, recovery=0)
     found = subject(filled(CONTRACT, "payments.py", fault=fault)).verify(plan).findings
     outcomes = {name: tally.outcome for name, tally in found.tallies.items()}
     assert found.tallies["nothing-lost"].unknown == 0, found.tallies

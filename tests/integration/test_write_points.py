@@ -34,7 +34,7 @@ command = "{python} {script} show {{data_dir}} {{id}}"
 effects-once = true
 nothing-lost = true
 """
-WRITES = Plan(explore=("writes",), messages=1, confirm=1, shrink_budget=10)
+WRITES = Plan(explore=("writes",), messages=1, confirm=1, shrink_budget=10, recovery=0)
 
 
 class Heard(Silent):

@@ -37,9 +37,15 @@ class Slow(Workshop):
     def forget_clean_runs(self) -> None:
         """There are none."""
 
-    def carry_out(self, schedule: Schedule, *, proof: bool = False) -> Judged:  # noqa: ARG002 - each comes out so
+    def carry_out(
+        self,
+        schedule: Schedule,  # noqa: ARG002 - each comes out so
+        *,
+        proof: bool = False,
+        patience: float = 0.0,
+    ) -> Judged:
         """Take the time."""
-        assert proof
+        assert (proof, patience) == (True, 0.0)
         self.now += self._seconds
         outcome, *reason = next(self._outcomes).split(":")
         return judged(msgspec.convert(outcome, Outcome), *reason)

@@ -31,6 +31,14 @@ def counted(*histories: History) -> dict[str, Tally]:
     return one.findings.tallies
 
 
+def came(outputs: str, after: float, **more) -> History:
+    """Return a saved history in which these outputs were seen so many seconds after quiet."""
+    found = saved(outputs, **more)
+    (quiet,) = found.named("quiet")
+    last = msgspec.structs.replace(found.observations[-1], at=quiet.t + after)
+    return msgspec.structs.replace(found, observations=(*found.observations[:-1], last))
+
+
 KEPT, LOST, DOUBLED = "m1:a", "", "m1:a m1:b"
 UNSPRUNG = TWICE.replace("quiet", "unsprung! why; quiet")
 
@@ -63,6 +71,22 @@ UNSPRUNG = TWICE.replace("quiet", "unsprung! why; quiet")
 def test_histories_count_as_in_the_run(histories, effects_once, nothing_lost) -> None:
     """A schedule once; what is missing only where it was not seen to be there when that was to be proven."""
     assert counted(*histories) == {"effects-once": effects_once, "nothing-lost": nothing_lost}
+
+
+@pytest.mark.parametrize(
+    ("other", "outcome"),
+    [
+        (came(KEPT, 8.0), "kept"),  # it was late, and no more than that
+        (came(KEPT, 0.1), "broken"),  # it was lost once, and the other time it was not
+        (came(LOST, 15.0, in_vain=15.0), "broken"),
+        (came(KEPT, 8.0, seed=1), "broken"),  # that is another schedule
+    ],
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_came_later_than_it_was_awaited_is_not_lost(other, outcome, order) -> None:
+    """In whichever lane that was found out."""
+    both = [came(LOST, 1.0, in_vain=1.0), other]
+    assert counted(*both[::order])["nothing-lost"].outcome == outcome
 
 
 @pytest.mark.parametrize(("again", "outcome"), [((0, 0), "broken"), ((0, 1), "unknown"), ((1, 1), "unknown")])

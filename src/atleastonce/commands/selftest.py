@@ -121,6 +121,8 @@ def _tried(subject: Subject, running: Session, shown: Presenter, given: Given) -
         until=subject.promise,
         confirm=1 if subject.promise else 3,
         shrink_budget=_SHRINKS,
+        # What a mutant has lost is lost, as everybody knows: no need to await each of them for longer.
+        recovery=0 if subject.promise else Plan.recovery,
     )
     if not subject.promise:
         shown.console.print(f"\n{subject.name} (correct)", style="bold")
