@@ -107,9 +107,9 @@ class Lucky(Workshop):
     def forget_clean_runs(self) -> None:
         """There are none."""
 
-    def carry_out(self, schedule: Schedule, *, proof: bool = False) -> Judged:
+    def carry_out(self, schedule: Schedule, *, proof: bool = False, patience: float = 0.0) -> Judged:
         """Break the promise, or not."""
-        assert proof
+        assert (proof, patience) == (True, 0.0)
         beside = schedule.trapped == {"m1"} and "m2" in schedule.published
         lucky = schedule.trapped == {"m2"} and next(self._times) % 2 == 0
         return self.judged(schedule, "broken" if beside or lucky else "kept")
