@@ -9,6 +9,7 @@ import itertools
 import json
 import re
 import uuid
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -29,6 +30,10 @@ _ID = re.compile(
 """How ids of ours look: a UUID, or a running number."""
 _SHORTEST = 10
 """How long the shortest of them is."""
+_ZLIB = 8
+"""The fewest bytes that zlib makes."""
+_MOST_UNPACKED = 64 * 1024 * 1024
+"""What is larger is compared as it came, in bytes."""
 
 
 class Cast:
@@ -68,7 +73,7 @@ class Cast:
         copy = f"{message}#{self._copies[message]}"
         values, properties, headers = self.values[message], *self._fields(message)
         entry = self._contract.input
-        key = entry.key if entry.key is not None else entry.routing_key or None
+        key = entry.key if self._contract.broker.kind == "kafka" else entry.routing_key or None
         mark = {} if entry.http else {COPY_HEADER: self._names.copy_header(copy)}
         return copy, Envelope(
             body=self._bodies[message],
@@ -78,8 +83,9 @@ class Cast:
         )
 
     def keys(self) -> dict[str, str]:
-        """Return of each message what it shares with those whose order counts: its key, or just its queue."""
-        key = self._contract.input.key or self._contract.input.queue
+        """Return of each message what it shares with those whose order counts: its key, or what it is sent to."""
+        entry = self._contract.input
+        key = entry.key or entry.routing_key or entry.queue
         return {name: templates.fill(key, values) for name, values in self.values.items()}
 
     def _fields(self, message: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -156,6 +162,8 @@ class Cast:
         try:
             text = body.decode()
         except UnicodeDecodeError:
+            if (opened := _unpacked(body)) != body:
+                return self._decoded(opened)
             named = self.anonymous(body.decode("latin-1")).encode("latin-1")
             return {"$base64": base64.b64encode(named).decode()}
         try:
@@ -238,9 +246,23 @@ def _identity(declared: str, letter: Letter, body: Any) -> str | None:
 
 def _marks(letter: Letter) -> Iterator[bytes]:
     """Yield where an id of ours may stand in a letter: the body first."""
-    yield letter.body or b""
+    yield _unpacked(letter.body or b"")
     yield from (str(mark).encode() for mark in (letter.key, *letter.properties.values()) if mark)
     yield from (str(mark).encode() for mark in letter.headers.values() if mark)
+
+
+def _unpacked(body: bytes) -> bytes:
+    """Return what a body holds that is compressed, by gzip or zlib, whatever its headers say; else itself."""
+    if body[:2] != b"\x1f\x8b" and (
+        len(body) < _ZLIB or body[0] & 15 != zlib.DEFLATED or int.from_bytes(body[:2]) % 31
+    ):
+        return body
+    reader = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # takes both
+    try:
+        opened = reader.decompress(body, _MOST_UNPACKED)
+    except zlib.error:
+        return body
+    return opened if reader.eof and not reader.unused_data else body
 
 
 def _masked(value: Any, identity: str | None) -> Any:

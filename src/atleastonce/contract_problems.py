@@ -32,7 +32,6 @@ PROPERTIES = (
 _FOREIGN = {
     "rabbitmq": {
         "input.topic": "input.queue",
-        "input.key": "input.routing_key",
         "output.topics": "output.queues",
     },
     "kafka": {

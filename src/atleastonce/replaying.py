@@ -135,8 +135,9 @@ class _Replay:
                 said = "fetches are answered with one of them, and first with all of a partition"
                 return _Way(same, same, said, (_by_partition, partial(_merged, seed=self._schedule.seed)))
             case ("env", _, name):
+                name, _, value = name.partition("=")
                 first, second = _VALUES.get(name, ("", "1"))
-                first = own.get(name, first)
+                first, second = own.get(name, first), value or second
                 second = second if second != first else "2"
                 there = {name: first} if first and name not in own else {}
                 return _Way({**same, **there}, {**same, name: second}, f"{name}={second}")

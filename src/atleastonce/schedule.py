@@ -49,7 +49,8 @@ VARIATIONS = {
     "partitions": "partition by partition, the last one first",
     "batches": "record by record, in another order of partitions",
 }
-"""How a log may be read once more; ``env:NAME``, with another value in the environment, is one more way."""
+"""How a log may be read once more; ``env:NAME``, with another value in the environment, is one more way, and
+``env:NAME=VALUE`` says with which."""
 
 TAKEN = (*HANDED_OVER, "request")
 """Those behind which a service is at work on a message: over HTTP, it is asked."""

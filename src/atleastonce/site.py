@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from atleastonce import canary
 from atleastonce.brokers import Broker
-from atleastonce.contract import ContractFile
+from atleastonce.contract import ContractFile, Topic
 from atleastonce.layout import Site
 from atleastonce.lifetimes import Lifetime
 from atleastonce.relay.amqp import AmqpWire
@@ -58,6 +60,9 @@ def laid_out(
         )
 
 
+_CANARY = "canary"
+
+
 class _Kind(NamedTuple):
     """What depends on the kind of broker."""
 
@@ -102,8 +107,10 @@ def _kafka(contract: ContractFile, broker: Broker, run: str) -> Iterator[_Kind]:
     def namespace(name: str) -> KafkaNamespace:
         return KafkaNamespace(broker.url, f"{run}-{name}", contract.contract)
 
-    with namespace("canary") as perch:
-        topic = perch.topics[contract.contract.input.topic]
+    # What comes in over HTTP, or by a topic of the service's own, leaves no other to send the canary's messages to.
+    own = msgspec.structs.replace(contract.contract, topics={_CANARY: Topic()})
+    with KafkaNamespace(broker.url, f"{run}-{_CANARY}", own) as perch:
+        topic = perch.topics[_CANARY]
         yield _Kind(
             namespace=namespace,
             wire=KafkaWire,

@@ -1,15 +1,18 @@
 """The cast of a case: ids of its own going out, names instead of ids coming back."""
 
 import base64
+import gzip
 import itertools
 import json
+import zlib
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from atleastonce.casting import Cast, cast_list, dead_letters, outputs
-from atleastonce.contract import BrokerTable, Contract, Input, OutputTable, Poison
+from atleastonce.contract import BrokerTable, Contract, Input, Kind, OutputTable, Poison
 from atleastonce.history import Output
 from atleastonce.relay.codec import COPY_HEADER, Names
 from atleastonce.schedule import Message, Schedule
@@ -19,11 +22,15 @@ BODY = '{"message_id": "{message_id}", "order": "{id}", "n": {n}, "literal": "{{
 
 
 def cast(
-    case: str = "lane-1/case-1", declared: str = "", key: str | None = None, names: Names | None = None
+    case: str = "lane-1/case-1",
+    declared: str = "",
+    key: str | None = None,
+    names: Names | None = None,
+    kind: Kind = "rabbitmq",
 ) -> Cast:
     """Return the cast of a case of two messages."""
     contract = Contract(
-        broker=BrokerTable(kind="rabbitmq"),
+        broker=BrokerTable(kind=kind),
         input=Input(
             message=BODY, properties={"message_id": "{message_id}"}, headers={"h": "{id}-{n}"}, key=key
         ),
@@ -40,7 +47,7 @@ def letter(body: Any, **fields: Any) -> Letter:
 
 def test_copy_is_filled_and_carries_its_name() -> None:
     """Placeholders are replaced everywhere, and our header says which copy of which case this is."""
-    given = cast(key="{id}")
+    given = cast(key="{id}", kind="kafka")
     ids = given.values["m2"]
     copy, envelope = given.next_copy("m2")
     assert copy == "m2#1"
@@ -210,6 +217,17 @@ def test_ids_are_replaced_by_names_among_bytes_that_are_no_text() -> None:
     )
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
+def test_what_is_compressed_is_read(pack) -> None:
+    """The ids in it are found, whatever its headers say; what only looks like it is left as it is."""
+    given = cast(declared="$.id")
+    order = given.values["m1"]["id"]
+    found = given.output(letter(pack(json.dumps({"id": "a", "order": order}).encode())))
+    assert (found.message, found.id, found.body) == ("m1", "a", {"id": "<output id>", "order": "<m1.id>"})
+    cut = pack(b"x" * 99)[:-5]
+    assert given.output(letter(cut)).body == {"$base64": base64.b64encode(cut).decode()}
+
+
 def test_outputs_keep_their_order_and_headers() -> None:
     """Letters become outputs one by one; header values of any kind become plain data."""
     letters = [letter({}, headers={"x": b"\xff", "n": 1, "l": [1]}), Letter("dead", None, key="k")]
@@ -346,3 +364,14 @@ def test_order_counts_among_those_of_one_key() -> None:
     keyed = cast(key="{id}")
     assert keyed.keys() == {name: keyed.values[name]["id"] for name in ("m1", "m2", "sentinel")}
     assert {*cast().keys().values()} == {""}
+
+
+def test_order_on_rabbitmq_counts_by_what_the_contract_says() -> None:
+    """A key that is named, else the routing key; it is the routing key that the message is sent with."""
+    routed = Input(exchange="doors", routing_key="door.{n}", message=BODY)
+    for entry, expected in ((routed, "door.1"), (msgspec.structs.replace(routed, key="{n}"), "1")):
+        contract = Contract(broker=BrokerTable(kind="rabbitmq"), input=entry)
+        schedule = Schedule(messages={"m1": Message(body=BODY)})
+        given = Cast("case-1", schedule, contract, itertools.count(1), Names())
+        assert given.keys()["m1"] == expected
+        assert given.next_copy("m1")[1].key == "door.1"

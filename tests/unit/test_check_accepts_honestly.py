@@ -51,6 +51,13 @@ def test_accepted_request_without_effect_is_broken() -> None:
     )
 
 
+def test_what_was_handed_over_was_on_the_broker() -> None:
+    """That its effect is missing all the same is the business of nothing-lost."""
+    happened = SENT.replace("quiet", "deliver m2#1; quiet", 1)
+    assert happened != SENT
+    assert judged(happened, seen({}, "m1:a")).outcome == "kept"
+
+
 def test_repeated_request_with_a_second_effect_is_broken() -> None:
     """The idempotency key is what makes it safe to repeat what was not answered with 2xx."""
     assert judged(faulty=seen({}, "m1:a m1:c m2:b")) == Verdict(

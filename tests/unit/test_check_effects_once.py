@@ -66,6 +66,15 @@ def test_another_effect_is_broken_and_no_surplus() -> None:
     assert (verdict.outcome, verdict.surplus, verdict.blamed) == ("broken", False, ("m1",))
 
 
+def test_what_is_behind_is_not_charged_here() -> None:
+    """A state that is still what it was at first: of a message that came once, or whose output is missing as well."""
+    clean = seen({"/r/<m1.id>": "done", "/r/<m2.id>": "done"}, "m1:a")
+    behind = seen({"/r/<m1.id>": "done", "/r/<m2.id>": "new"}, "m1:a")
+    assert judged("published m2#1; deliver m2#1; ack m2#1; " + TWICE, clean, behind).outcome == "kept"
+    assert judged(TWICE, clean, seen({"/r/<m1.id>": "new", "/r/<m2.id>": "done"})).outcome == "kept"
+    assert judged(TWICE, clean, seen({"/r/<m1.id>": "new", "/r/<m2.id>": "done"}, "m1:a")).blamed == ("m1",)
+
+
 def test_a_larger_total_beside_what_is_missing_may_come_of_that() -> None:
     """A refund that is lost leaves a total larger: that is no second effect."""
     clean, faulty = seen({"/sum": 16, "/r/<m1.id>": "paid"}), seen({"/sum": 20})

@@ -63,6 +63,9 @@ def test_other_effect_is_charged_here_only_where_nothing_came_twice() -> None:
     clean, other = seen({"/r/<m1.id>": "reserved"}), seen({"/r/<m1.id>": "refused"})
     once, twice = WAITED, WAITED.replace("deliver m1#1", "deliver m1#1; closed; deliver m1#1 again")
     assert [judged(each, other, clean).outcome for each in (once, twice)] == ["broken", "kept"]
+    beside = WAITED.replace("deliver m2#1", "deliver m2#1; closed; deliver m2#1 again")
+    assert beside != WAITED
+    assert judged(beside, other, clean).outcome == "broken"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from kio.static.primitive import Records, i64
 from atleastonce.history import Event
 from atleastonce.relay.codec import COPY_HEADER, From, Names, Segment
 from atleastonce.relay.kafka import KafkaCodec, KafkaWire
-from atleastonce.relay.kafka_protocol import Api
+from atleastonce.relay.kafka_protocol import Api, client
 from atleastonce.relay.kafka_requests import REQUESTS
 from atleastonce.relay.kafka_responses import RESPONSES
 from atleastonce.relay.kafka_rewrite import READ
@@ -286,6 +286,28 @@ def test_consume_is_told_once_a_topic() -> None:
     asked = [talk.events("subject", request(Api.FETCH, 12, number)) for number in (1, 2)]
     assert [[(e.event, e.queue) for e in events] for events in asked] == [[("consume", TOPIC)], []]
     assert talk.codec.subscribed
+
+
+def test_consumers_of_one_process_may_be_in_several_groups() -> None:
+    """Each is told by its client id; one that has joined none under its own reads for the group joined last."""
+    talk = Conversation()
+    other = KafkaCodec(talk.codec._link.shared, at_relay)
+
+    def named(frame: bytes, name: bytes) -> bytes:
+        """Return a request with another client id in its head."""
+        at = 12 + 2 + len(client(frame))
+        body = frame[4:12] + len(name).to_bytes(2, "big") + name + frame[at:]
+        return len(body).to_bytes(4, "big") + body
+
+    joins = [request(Api.JOIN_GROUP, 5, number, group_id=group) for number, group in ((1, "a"), (2, "b"))]
+    for codec, frame, name in zip((talk.codec, other), joins, (b"x", b"y"), strict=True):
+        codec.received("subject", named(frame, name))
+    groups = {}
+    for name in (b"y", b"x", b"z"):
+        link = KafkaCodec(talk.codec._link.shared, at_relay)
+        (segment,) = link.received("subject", named(request(Api.FETCH, 12, 3), name))
+        groups[name] = [event.group for event in segment.events]
+    assert groups == {b"y": ["b"], b"x": ["a"], b"z": ["b"]}
 
 
 def test_a_commit_covers_what_lies_below_it() -> None:

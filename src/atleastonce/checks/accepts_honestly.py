@@ -8,6 +8,7 @@ which several copies were sent is the business of effects-once. Linear in the ev
 from collections import Counter
 
 from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, judged, listed
+from atleastonce.checks.signs import is_delivered
 from atleastonce.effects import Difference
 from atleastonce.history import Event, History
 from atleastonce.schedule import CLIENT, SENTINEL
@@ -82,9 +83,10 @@ def _refused(case: Case) -> tuple[str, ...]:
 
 
 def _not_on_the_broker(case: Case) -> tuple[Difference, ...]:
-    """Return what accepted messages lack; what lies in the dead-letter queue is on the broker."""
+    """Return what accepted messages lack; what is handed over by a broker, or set aside, was on it."""
     short = case.missing({*case.confirmed, SENTINEL} - {*_refused(case)} - case.declined)
-    return tuple(each for each in short if each.message is None or each.message not in case.dead_lettered)
+    there = {event.message for event in filter(is_delivered, case.history.events)} | case.dead_lettered
+    return tuple(each for each in short if each.message is None or each.message not in there)
 
 
 def _done_twice(case: Case) -> tuple[Difference, ...]:

@@ -1,14 +1,16 @@
 """effects-once: however often an input is delivered, its effect (state and outputs) is that of one delivery.
 
 Assumes that the history is quiet and its clean runs agree; otherwise it is unknown. A difference that is a
-deficit is not charged here but to nothing-lost, and what poison did is not charged at all, nor what became of a
-request that was declined for good. Between services that ask each other over HTTP, an input is also delivered twice
-where one asked another twice, and a surplus is accused once it had its time to be taken back. Linear in the events.
+deficit is not charged here but to nothing-lost, as is what differs of a message that came once; what poison did is
+not charged at all, nor what became of a request that was declined for good. Between services that ask each other over
+HTTP, an input is also delivered twice where one asked another twice, and a surplus is accused once it had its time
+to be taken back. Linear in the events.
 """
 
 from collections.abc import Collection
 
 from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, judged
+from atleastonce.effects import Difference
 from atleastonce.history import History
 from atleastonce.verdict import Verdict
 
@@ -31,7 +33,7 @@ def _judged(case: Case) -> Verdict:
             f"a clean run shows no effect of {', '.join(repeated)}: observe more", occasion=False
         )
     excused = {*case.poisons, *case.declined}
-    more = tuple(each for each in differences if each.kind != "deficit" and each.message not in excused)
+    more = tuple(each for each in differences if each.message not in excused and _is_more(case, each))
     if not more:
         reason = f"delivered more than once, {', '.join(seen)} had one effect"
         return Verdict(promise=PROMISE, outcome="kept", reason=reason)
@@ -59,6 +61,18 @@ def _judged(case: Case) -> Verdict:
         # A total that names no message may hold what came late from an earlier case: it must be seen again.
         surplus=any(difference.kind == "surplus" and difference.message for difference in more),
     )
+
+
+def _is_more(case: Case, difference: Difference) -> bool:
+    """Tell whether a difference may come of a repetition: what is just another one is not, where less explains it.
+
+    A state that is still "new" while the output of that message is missing, or that of a message which came once, is
+    behind: that is charged to nothing-lost.
+    """
+    if difference.kind != "differs" or difference.message is None:
+        return difference.kind != "deficit"
+    short = {each.message for each in case.differences if each.kind == "deficit"}
+    return difference.message in case.repeated and difference.message not in short
 
 
 def _keys(case: Case, guilty: Collection[str]) -> str:

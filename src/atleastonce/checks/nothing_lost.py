@@ -67,6 +67,8 @@ def _missing(case: Case) -> tuple[Difference, ...]:
 def _lacks(case: Case, difference: Difference) -> bool:
     if difference.kind == "differs":
         again = case.repeated or case.deliveries[SENTINEL] > 1
+        if difference.message in case.innocent:
+            again = difference.message in case.repeated
         return not again and (difference.message in case.innocent or not case.poisons)
     return difference.kind == "deficit"
 

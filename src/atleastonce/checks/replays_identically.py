@@ -71,7 +71,10 @@ def _judged(case: Case) -> Verdict:
 
 
 def _words(variation: str) -> str:
-    return VARIATIONS.get(variation) or f"with another value of {variation.removeprefix('env:')}"
+    return (
+        VARIATIONS.get(variation)
+        or f"with another value of {variation.removeprefix('env:').partition('=')[0]}"
+    )
 
 
 def _pairs(events: tuple[Event, ...]) -> dict[int, Pair]:

@@ -64,9 +64,15 @@ class Presenter:
 
 
 def presenter(report: Path | None) -> Presenter:
-    """Return a presenter for a folder that can be written; raise UsageError where it cannot."""
+    """Return a presenter for a folder that can be written; raise UsageError where it cannot.
+
+    A report that is there already is replaced: its histories, judged together with others, would say what neither does.
+    """
     began = datetime.now().astimezone()
-    return Presenter(Console(highlight=False), made(report or folder.default_folder(began)), began)
+    shown = Presenter(Console(highlight=False), made(report or folder.default_folder(began)), began)
+    for old in shown.histories.rglob("*.jsonl"):
+        old.unlink()
+    return shown
 
 
 def made(chosen: Path) -> Path:

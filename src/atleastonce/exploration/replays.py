@@ -17,6 +17,8 @@ _AGAIN = 3
 _STEP = timedelta(seconds=41)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 _AMOUNT = re.compile(r"(?<=[:\[,])(\s*)(\d{1,7})\.(\d{1,6})(?=\s*[,}\]])")
+_SEEDS = {"PYTHONHASHSEED": tuple("1234")}
+"""Other values that are tried, of what has many: with one, a set of three is in the same order once in a while."""
 _ACROSS = ("partitions",)
 """The variations that need several partitions."""
 
@@ -34,7 +36,9 @@ def replays(calm: History, contract: Contract) -> Iterator[Schedule]:
     topic = contract.topics.get(contract.input.topic)
     several = topic is not None and topic.partitions > 1
     ways = [way for way in VARIATIONS if several or way not in _ACROSS]
-    for way in (*ways, *(f"env:{name}" for name in contract.replay.vary)):
+    for name in contract.replay.vary:
+        ways += [f"env:{name}={seed}" for seed in _SEEDS.get(name, ())] or [f"env:{name}"]
+    for way in ways:
         yield msgspec.structs.replace(given, messages=messages, actions=(*log, Action(replay=way)), traps=())
 
 

@@ -18,6 +18,7 @@ from atleastonce.relay.kafka_protocol import (
     Head,
     NotKafka,
     Stream,
+    client,
     correlation,
     head,
     read_request,
@@ -144,6 +145,7 @@ class KafkaCodec:
 
     def _asks(self, frame: bytes, request: Head, asked: Asked) -> Iterator[Event]:
         if (reader := REQUESTS.get(request.api)) is not None:
+            self._link.client = client(frame)
             yield from reader(self._link, read_request(frame, request), asked)
 
     def _answer(self, frame: bytes) -> tuple[bytes, Events]:

@@ -115,6 +115,13 @@ def head(frame: bytes) -> Head | None:
     return Head(*_REQUEST_HEAD.unpack_from(frame, _SIZE.size))
 
 
+def client(frame: bytes) -> bytes:
+    """Return the client id of a request whose head is whole; empty where it has none."""
+    at = _SIZE.size + _REQUEST_HEAD.size
+    length = max(int.from_bytes(frame[at : at + 2], "big", signed=True), 0)
+    return frame[at + 2 : at + 2 + length]
+
+
 def correlation(frame: bytes) -> int | None:
     """Return the correlation id of an answer, or None where the frame is too short to be one."""
     return _SIZE.unpack_from(frame, _SIZE.size)[0] if len(frame) >= 2 * _SIZE.size else None
@@ -130,9 +137,7 @@ def newest(api: int) -> int:
 def read_request(frame: bytes, of: Head) -> Any:
     """Return a request's payload, typed by kio; raise UnknownVersion, or whatever reading it meets."""
     reader, flexible = _request(of.api, of.version)
-    at = _SIZE.size + _REQUEST_HEAD.size
-    length = int.from_bytes(frame[at : at + 2], "big", signed=True)
-    at += 2 + max(length, 0)
+    at = _SIZE.size + _REQUEST_HEAD.size + 2 + len(client(frame))
     return reader(frame, _after_tags(frame, at) if flexible else at)[0]
 
 

@@ -51,11 +51,12 @@ def _fetch(link: Link, request: Any, asked: Asked) -> Iterator[Event]:  # noqa: 
             link.shared.names.turns.asked((name, part.partition), part.fetch_offset)
         if name not in link.consumed:
             link.consumed.add(name)
-            yield Event(event="consume", side="subject", queue=name, group=link.shared.group)
+            yield Event(event="consume", side="subject", queue=name, group=link.group)
 
 
 def _join(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
-    asked.group = link.shared.group = request.group_id
+    asked.group = request.group_id
+    link.join(request.group_id)
     asked.instance = getattr(request, "group_instance_id", None) or ""
     # A join waits for the other members, unless the broker only has to give out a member id.
     asked.patient = bool(request.member_id)
@@ -63,7 +64,8 @@ def _join(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
 
 
 def _heartbeat(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
-    asked.group = link.shared.group = request.group_id
+    asked.group = request.group_id
+    link.join(request.group_id)
     asked.instance = request.instance_id or ""
     asked.joins = request.member_epoch == _JOINING
     if asked.joins:

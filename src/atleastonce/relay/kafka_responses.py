@@ -65,7 +65,7 @@ def limited(link: Link, answer: Any) -> Any | None:
 
 
 def _seen(link: Link, place: Place, batch: Batch) -> Iterator[Event]:
-    start, group = link.positions.get(place, 0), link.shared.group
+    start, group = link.positions.get(place, 0), link.group
     said = Event(event="fetch", side="broker", queue=place[0], partition=place[1], group=group)
     if not link.shared.concerns(batch):
         if batch.last >= start:

@@ -84,7 +84,8 @@ class Shared:
 
     names: Names
     topics: dict[UUID, str] = field(default_factory=dict)
-    group: str = ""
+    groups: dict[bytes, str] = field(default_factory=dict)
+    """The group that each client has joined, by its client id: a process may have consumers in several."""
     members: dict[tuple[str, str], Member] = field(default_factory=dict)
     transactions: dict[str, Transaction] = field(default_factory=dict)
     ledger: Ledger = field(init=False)
@@ -167,3 +168,16 @@ class Link:
     shared: Shared
     consumed: set[str] = field(default_factory=set)
     positions: dict[Place, int] = field(default_factory=dict)
+    client: bytes = b""
+    """Its client id: each consumer of a process has connections of its own."""
+
+    @property
+    def group(self) -> str:
+        """The group of who reads over this link; else the one that was joined last, as clients may share an id."""
+        groups = self.shared.groups
+        return groups.get(self.client) or next(reversed(groups.values()), "")
+
+    def join(self, group: str) -> None:
+        """Note the group that the client of this link is in."""
+        self.shared.groups.pop(self.client, None)
+        self.shared.groups[self.client] = group

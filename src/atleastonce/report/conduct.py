@@ -120,7 +120,7 @@ class Conduct:
 
     def _varied(self, event: Event) -> Step:
         way = self._history.header.schedule.replays
-        how = VARIATIONS.get(way) or f"with another value of {way.removeprefix('env:')}"
+        how = VARIATIONS.get(way) or f"with another value of {way.removeprefix('env:').partition('=')[0]}"
         return Step("again", "the whole log", "broker", "service", f"{how}: {event.note}", kind="again")
 
     def _looped(self, event: Event) -> Step:

@@ -48,11 +48,18 @@ def joined(admin: AdminClient, servers: Mapping[str, str], group: str, topic: st
 
 def _visit(settings: Mapping[str, Any], topic: str) -> None:
     parts: list[list[Any]] = []
+    until = time.monotonic() + WITHIN
+
+    def assigned(_: Consumer, partitions: list[Any]) -> None:
+        nonlocal until
+        if not parts:  # the next round comes once those who are to give some up have joined again
+            until = time.monotonic() + _PATIENCE
+        parts.append(partitions)
+
     consumer = Consumer(dict(settings))
     try:
-        consumer.subscribe([topic], on_assign=lambda _, partitions: parts.append(partitions))
-        began = time.monotonic()
-        while not any(parts) and time.monotonic() < began + (_PATIENCE if parts else WITHIN):
+        consumer.subscribe([topic], on_assign=assigned)
+        while not any(parts) and time.monotonic() < until:
             consumer.poll(_POLL)  # what it reads is not committed: it comes again to who owns it then
     finally:
         consumer.close()
