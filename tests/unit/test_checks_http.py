@@ -64,6 +64,15 @@ def test_what_was_declined_is_owed_nothing(check: Any, state: dict[str, str] | N
     assert found(check, FAILED + M2, seen_)[0] == "kept"
 
 
+def test_what_was_declined_for_no_reason_is_unknown() -> None:
+    """A key that was taken, and whose work is lost, is refused for ever; with its work done, that is an answer."""
+    refused = "asked m1#1 =0; asked m1#1 =409; declined m1#1 =409; "
+    without = {name: value for name, value in CLEAN.items() if "m1" not in name}
+    outcome, reason = found(nothing_lost.check, refused + M2, {**without, "/stock": -1})
+    assert (outcome, reason.partition(" was refused for good")[0]) == ("unknown", "m1")
+    assert found(nothing_lost.check, refused + M2, CLEAN)[0] == "kept"
+
+
 def test_effects_of_what_was_declined_are_no_second_ones() -> None:
     """It was asked often, but no effect of a delivery is expected of it."""
     values = {**CLEAN, "/orders/<m1.id>": {"state": "failed"}, "/stock": -1}

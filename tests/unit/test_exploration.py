@@ -37,7 +37,12 @@ def contract(
     """Return a contract of these services (``shop mail``) that makes these promises."""
     return Contract(
         broker=BrokerTable(kind=broker),
-        input=Input(queue="" if http else "in", http=http, message="whole"),
+        input=Input(
+            queue="in" if broker == "rabbitmq" and not http else "",
+            topic="in" if broker == "kafka" and not http else "",
+            http=http,
+            message="whole",
+        ),
         services=dict.fromkeys(services.split(), SHOP),
         poison=tuple(Poison(name=name) for name in poison),
         promises={name: OPTIONS.get(name, True) for name in promises},
@@ -295,6 +300,12 @@ def test_crowd_begins_with_the_messages_of_the_calm_run(count: int, bodies: str)
     assert {name: message.body for name, message in found.items()} == {
         f"m{n}": body for n, body in enumerate(bodies, start=1)
     }
+
+
+def test_nothing_is_done_to_a_log_that_nobody_reads() -> None:
+    """Where the input comes over HTTP, Kafka is where outputs go."""
+    given, happened = contract(broker="kafka", http="POST http://h/"), "published m1#1; quiet"
+    assert [*EXPLORERS["kafka"](calm(happened), given)] == []
 
 
 @pytest.mark.parametrize("name", EXPLORERS)

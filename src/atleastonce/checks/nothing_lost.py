@@ -4,7 +4,7 @@ Assumes that the history is quiet and its clean runs agree. A missing effect is 
 waited for it and the canary kept its time meanwhile; otherwise it is unknown. Linear in the events.
 """
 
-from atleastonce.checks.case import Case, Unjudgeable, evidence, judged
+from atleastonce.checks.case import Case, Unjudgeable, evidence, judged, listed
 from atleastonce.effects import Difference
 from atleastonce.history import History
 from atleastonce.schedule import SENTINEL
@@ -20,6 +20,11 @@ def check(history: History) -> Verdict:
 
 def _judged(case: Case) -> Verdict:
     case.became_quiet()
+    if stranded := _stranded(case):
+        raise Unjudgeable(
+            f"{listed(stranded)} was refused for good though the service depends on no other one for it, and has no "
+            "effect: whoever asked gets it done no more"
+        )
     owed = sorted(case.confirmed & case.seen)
     if not owed:
         raise Unjudgeable("nothing was confirmed whose effect a clean run shows", occasion=False)
@@ -27,6 +32,17 @@ def _judged(case: Case) -> Verdict:
     if not missing:
         return Verdict(promise=PROMISE, outcome="kept", reason=_what_became(case, owed))
     return case.lacking(PROMISE, missing, "a confirmed input has no effect, or less than its whole effect")
+
+
+def _stranded(case: Case) -> list[str]:
+    """Return what was declined without any effect by a service that had asked nobody else about it.
+
+    Nothing was promised, so nothing is broken; but a key that was taken before the work was done, and lost its work
+    to a crash, answers so for ever.
+    """
+    asked = {each.message for each in case.series} | {e.message for e in case.history.named("unreached")}
+    short = {each.message for each in case.differences if each.kind == "deficit"}
+    return [each for each in case.innocents if each in case.declined - asked and each in short]
 
 
 def _not_set_aside(case: Case, owed: list[str]) -> tuple[Difference, ...]:
