@@ -61,7 +61,7 @@ _management = click.option(
 _report = click.option(
     "--report",
     type=click.Path(file_okay=False, path_type=Path),
-    help="The folder to write the report into.  [default: .atleastonce/<time>]",
+    help="The folder to write the report into; one that is there is replaced.  [default: .atleastonce/<time>]",
 )
 
 
