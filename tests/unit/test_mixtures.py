@@ -25,7 +25,9 @@ def contract(*promises: str, broker: Kind = "rabbitmq") -> Contract:
     return Contract(
         broker=BrokerTable(kind=broker),
         services={"shop": Service(command="run")},
-        input=Input(queue="in", message="{}"),
+        input=Input(
+            topic="in" if broker == "kafka" else "", queue="in" if broker == "rabbitmq" else "", message="{}"
+        ),
         promises=dict.fromkeys(promises, True),
     )
 

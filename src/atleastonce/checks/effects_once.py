@@ -10,7 +10,6 @@ to be taken back. Linear in the events.
 from collections.abc import Collection
 
 from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, judged
-from atleastonce.effects import Difference
 from atleastonce.history import History
 from atleastonce.verdict import Verdict
 
@@ -33,7 +32,14 @@ def _judged(case: Case) -> Verdict:
             f"a clean run shows no effect of {', '.join(repeated)}: observe more", occasion=False
         )
     excused = {*case.poisons, *case.declined}
-    more = tuple(each for each in differences if each.message not in excused and _is_more(case, each))
+    behind = _behind(case)
+    more = tuple(
+        each
+        for each in differences
+        if each.kind != "deficit"
+        and each.message not in excused
+        and not (each.kind == "differs" and each.message in behind)
+    )
     if not more:
         reason = f"delivered more than once, {', '.join(seen)} had one effect"
         return Verdict(promise=PROMISE, outcome="kept", reason=reason)
@@ -63,16 +69,13 @@ def _judged(case: Case) -> Verdict:
     )
 
 
-def _is_more(case: Case, difference: Difference) -> bool:
-    """Tell whether a difference may come of a repetition: what is just another one is not, where less explains it.
+def _behind(case: Case) -> frozenset[str]:
+    """Return the messages whose state may be just behind: that they came once, or lack something else, explains it.
 
-    A state that is still "new" while the output of that message is missing, or that of a message which came once, is
-    behind: that is charged to nothing-lost.
+    A state that is still "new" is charged to nothing-lost then.
     """
-    if difference.kind != "differs" or difference.message is None:
-        return difference.kind != "deficit"
-    short = {each.message for each in case.differences if each.kind == "deficit"}
-    return difference.message in case.repeated and difference.message not in short
+    short = {each.message for each in case.differences if each.kind == "deficit" and each.message}
+    return frozenset(short | ({*case.innocents} - {*case.repeated}))
 
 
 def _keys(case: Case, guilty: Collection[str]) -> str:

@@ -4,6 +4,8 @@ Assumes that the history is quiet and its clean runs agree. A missing effect is 
 waited for it and the canary kept its time meanwhile; otherwise it is unknown. Linear in the events.
 """
 
+from collections.abc import Collection
+
 from atleastonce.checks.case import Case, Unjudgeable, evidence, judged, listed
 from atleastonce.effects import Difference
 from atleastonce.history import History
@@ -67,12 +69,14 @@ def _not_set_aside(case: Case, owed: list[str]) -> tuple[Difference, ...]:
 
 
 def _missing(case: Case) -> tuple[Difference, ...]:
-    """Return what confirmed inputs lack; other differences only where no input came twice (rule 9).
+    """Return what confirmed inputs lack; other differences only where they did not come twice (rule 9).
 
-    A total that differs is nobody's where there was poison: the clean runs go without it.
+    A total that differs is nobody's where anything came twice, or there was poison: the clean runs go without it.
     """
     refused = {message for message in case.innocents if message not in case.confirmed}
-    missing = tuple(each for each in case.differences if _lacks(case, each) and each.message not in refused)
+    again = {*case.repeated}
+    lacking = (each for each in case.differences if _lacks(case, each, again))
+    missing = tuple(each for each in lacking if each.message not in refused)
     if refused and missing and all(each.message is None for each in missing):
         if refused <= case.declined and case.explained(case.confirmed & case.seen):
             return ()
@@ -80,13 +84,13 @@ def _missing(case: Case) -> tuple[Difference, ...]:
     return missing
 
 
-def _lacks(case: Case, difference: Difference) -> bool:
-    if difference.kind == "differs":
-        again = case.repeated or case.deliveries[SENTINEL] > 1
-        if difference.message in case.innocent:
-            again = difference.message in case.repeated
-        return not again and (difference.message in case.innocent or not case.poisons)
-    return difference.kind == "deficit"
+def _lacks(case: Case, difference: Difference, repeated: Collection[str]) -> bool:
+    """Tell whether a difference is something missing; what is just another one counts where nothing explains it."""
+    if difference.kind != "differs":
+        return difference.kind == "deficit"
+    if difference.message in case.innocent:
+        return difference.message not in repeated
+    return not (repeated or case.deliveries[SENTINEL] > 1 or case.poisons)
 
 
 def _listed(missing: tuple[Difference, ...]) -> str:
