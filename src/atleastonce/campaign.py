@@ -226,7 +226,7 @@ class Campaign:
         deadline = self._began + budget if budget is not None else float("inf")
         judged: list[Judged] = []
 
-        def one(schedule: Schedule) -> None:
+        def carry_out(schedule: Schedule) -> None:
             if self._stuck[family(schedule)] >= _STUCK:
                 return
             one = self._judged(schedule, workshop)
@@ -236,7 +236,7 @@ class Campaign:
                 self._stuck[family(schedule)] += one.history.stuck
                 self._unbegun += one.history.unbegun
 
-        self._in_lanes(todo, one, lambda: time.monotonic() >= deadline or self._done(judged))
+        self._in_lanes(todo, carry_out, lambda: time.monotonic() >= deadline or self._done(judged))
         return judged
 
     def _in_lanes(

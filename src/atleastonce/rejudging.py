@@ -66,7 +66,8 @@ class Rejudged:
     @property
     def findings(self) -> Findings:
         """What a run would say; of a counterexample, which is nothing but proof, that alone."""
-        counted = {key: _patient(said) for key, said in self.explored.items()} or self.proof
+        explored = {key: _patient(said) for key, said in self.explored.items()}
+        counted = explored or self.proof
         found = Findings(
             service=next(iter(self.header.services), "service"),
             broker=self.header.broker,
@@ -78,12 +79,13 @@ class Rejudged:
         )
         for promise in self.promises:
             counts = tally(_best(said, promise) for said in counted.values())
-            found.tallies[promise] = counts.withdrawn(NOT_AGAIN) if self._is_refuted(promise) else counts
+            found.tallies[promise] = (
+                counts.withdrawn(NOT_AGAIN) if self._is_refuted(promise, explored) else counts
+            )
         return found
 
-    def _is_refuted(self, promise: str) -> bool:
+    def _is_refuted(self, promise: str, explored: Mapping[bytes, list[Mapping[str, Verdict]]]) -> bool:
         """Tell whether something missing was not missing when that was to be proven, and nothing else stands."""
-        explored = {key: _patient(said) for key, said in self.explored.items()}
         broken = {key: found for key, said in explored.items() if (found := _breaches(said, promise))}
         tried = {key: self.proof[key] for key in broken if key in self.proof}
         stands = any(

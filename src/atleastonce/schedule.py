@@ -52,6 +52,12 @@ VARIATIONS = {
 """How a log may be read once more; ``env:NAME``, with another value in the environment, is one more way, and
 ``env:NAME=VALUE`` says with which."""
 
+
+def way_in_words(way: str) -> str:
+    """Say how a log is read once more."""
+    return VARIATIONS.get(way) or f"with another value of {way.removeprefix('env:').partition('=')[0]}"
+
+
 TAKEN = (*HANDED_OVER, "request")
 """Those behind which a service is at work on a message: over HTTP, it is asked."""
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from atleastonce.checks.case import Case, Unjudgeable, judged
 from atleastonce.checks.signs import is_published, late_canary
 from atleastonce.history import Event, History
-from atleastonce.schedule import VARIATIONS
+from atleastonce.schedule import way_in_words
 from atleastonce.verdict import Verdict
 
 PROMISE = "replays-identically"
@@ -52,7 +52,7 @@ def _judged(case: Case) -> Verdict:
     whole = pairs.get(len(copies))
     if varied is None or whole is None:
         raise Unjudgeable("the history does not hold both reports of the whole log")
-    how = f"read again {_words(schedule.replays)} ({varied.note})"
+    how = f"read again {way_in_words(schedule.replays)} ({varied.note})"
     if not whole.differs:
         reason = f"{how}, the report of {len(copies)} events is byte-identical"
         return Verdict(promise=PROMISE, outcome="kept", reason=reason)
@@ -67,13 +67,6 @@ def _judged(case: Case) -> Verdict:
         reason=f"{how}, the report is another one",
         evidence=(_event(case, last, least, len(copies), found=found), *_apart(pairs[least])),
         blamed=(last.message,) if last.message and found else (),
-    )
-
-
-def _words(variation: str) -> str:
-    return (
-        VARIATIONS.get(variation)
-        or f"with another value of {variation.removeprefix('env:').partition('=')[0]}"
     )
 
 

@@ -57,7 +57,7 @@ def schedules(calm: History, contract: Contract) -> st.SearchStrategy[Schedule]:
     calmly = calm.header.schedule
     bad = poison_messages(contract)
     deadly = "recovers" in contract.promised
-    log = contract.broker.kind == "kafka" and bool(contract.input.topic)
+    log = bool(contract.input.topic)
     struck = _traps(calm, contract, deadly=deadly)
     points = _write_points(calm, contract)
     unroutable = _unroutable(calm, contract)

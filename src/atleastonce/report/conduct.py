@@ -9,7 +9,7 @@ from atleastonce.report.rows import counted
 from atleastonce.report.story import Lane, Step
 from atleastonce.report.strikes import strikes
 from atleastonce.report.wording import allowed, copy_number, introduced, named, queue_name, succeeded
-from atleastonce.schedule import BURST, VARIATIONS, Schedule
+from atleastonce.schedule import BURST, Schedule, way_in_words
 
 OF_NO_MESSAGE = frozenset({
     "start", "stop", "exit", "exited", "cut", "isolated", "mended", "health", "depth", "looped",
@@ -119,8 +119,7 @@ class Conduct:
         return _fault(f"{event.note or next(self._waits, 'some time')} passed", "wait", "runner", "broker")
 
     def _varied(self, event: Event) -> Step:
-        way = self._history.header.schedule.replays
-        how = VARIATIONS.get(way) or f"with another value of {way.removeprefix('env:').partition('=')[0]}"
+        how = way_in_words(self._history.header.schedule.replays)
         return Step("again", "the whole log", "broker", "service", f"{how}: {event.note}", kind="again")
 
     def _looped(self, event: Event) -> Step:
