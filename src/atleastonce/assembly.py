@@ -224,7 +224,7 @@ class Assembly:
     def _addresses(self, service_name: str, runtime: Mapping[str, str]) -> Iterator[str]:
         """Yield the addresses where a service must listen to be ready: those that we, or others, shall use."""
         contract, service = self._lane.contract, self._services[service_name]
-        anyone = {**runtime, "id": "0", "message_id": "0", "n": "0"}
+        anyone = {**runtime, **dict.fromkeys(templates.OF_A_MESSAGE, "0")}
         if service_name in self._asked and not service.uses_broker:
             yield f"http://{LOOPBACK}:{runtime['port']}"
         if service_name != next(iter(self._services)):

@@ -80,6 +80,7 @@ class Cast:
             properties={key: templates.fill(text, values) for key, text in properties.items()},
             headers={**{key: templates.fill(text, values) for key, text in headers.items()}, **mark},
             key=None if key is None else templates.fill(key, values),
+            values=values,
         )
 
     def keys(self) -> dict[str, str]:
@@ -107,7 +108,7 @@ class Cast:
         What differs from run to run says nothing about the effect; which service is asked does.
         """
         shared = {key: key.partition(":")[2] if key.startswith("http:") else "" for key in runtime}
-        if not {*templates.placeholders(template)} & {"id", "message_id", "n"}:
+        if not {*templates.placeholders(template)} & {*templates.OF_A_MESSAGE}:
             return {_path(templates.fill(template, shared)): templates.fill(template, runtime)}
         found = {}
         for name, values in self.values.items():

@@ -16,7 +16,7 @@ RUNTIME = {
     "http": EVERYWHERE,
 }
 """What stands in the texts that start and observe a service; a colon means that an argument follows."""
-MESSAGE = ("id", "message_id", "n", f"{templates.PAD}:")
+MESSAGE = (*templates.OF_A_MESSAGE, f"{templates.PAD}:")
 """What stands in the texts that make a message."""
 _HTTP = re.compile(r"[A-Z]+ (http://|\{http:)\S+")
 _OUTPUT_ID = re.compile(r"header:.+|(?:\$(?:\.[^.\[\]*]+)+)")
@@ -204,7 +204,7 @@ def _texts(contract: Contract) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     yield from (("input.message", kind, MESSAGE) for kind in entry.kinds)
     yield ("input.key", entry.key or "", MESSAGE)
     yield ("input.routing_key", entry.routing_key, MESSAGE)
-    yield ("input.http", entry.http, runtime)
+    yield ("input.http", entry.http, runtime + MESSAGE)
     for table in ("properties", "headers"):
         yield from ((f"input.{table}.{key}", text, MESSAGE) for key, text in getattr(entry, table).items())
     for number, poison in enumerate(contract.poison):

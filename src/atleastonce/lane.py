@@ -313,7 +313,9 @@ class Lane:
     def _open_entry(self, assembly: Assembly, stack: ExitStack) -> None:
         if self.contract.input.http:
             method, address = method_and_address(self.contract.input.http)
-            entry = HttpEntry(method, assembly.way_in(templates.fill(address, self.parts[0].runtime)))
+            later = {name: f"{{{name}}}" for name in templates.OF_A_MESSAGE}
+            template = templates.fill(address, {**self.parts[0].runtime, **later})
+            entry = HttpEntry(method, assembly.way_in(template))
             stack.callback(entry.close)
             self._asking = Asking(entry, self.record, self.note)
 

@@ -8,6 +8,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 PAD = "pad"
+OF_A_MESSAGE = ("id", "message_id", "n")
+"""What stands for what each message has of its own."""
 _PLACEHOLDER = re.compile(r"\{\{(?P<text>[a-z_]+(?::[\w.-]+)?)\}\}|\{(?P<name>[a-z_]+(?::[\w.-]+)?)\}")
 
 

@@ -11,8 +11,8 @@ CONTRACT = """
 command = "{python} {script}"
 env = {{ PORT = "{{port}}", DATABASE = "{{data_dir}}/payments.db", FAULT = "{fault}" }}
 [input]
-http = "POST http://127.0.0.1:{{port}}/pay"
-message = '{{"id": "{{id}}"}}'
+http = "{way}"
+message = '{message}'
 [observe]
 http = ["http://127.0.0.1:{{port}}/paid/{{id}}"]
 [promises]
@@ -20,6 +20,8 @@ nothing-lost = true
 effects-once = true
 accepts-honestly = true
 """
+POST = ("POST http://127.0.0.1:{port}/pay", '{"id": "{id}"}')
+PUT = ("PUT http://127.0.0.1:{port}/paid/{id}", '{"by": "card"}')
 
 
 @pytest.fixture
@@ -29,19 +31,22 @@ def atleastonce_provider() -> str:
 
 
 @pytest.mark.parametrize(
-    ("fault", "explore", "promises"),
+    ("asked", "fault", "explore", "promises"),
     [
-        ("", "http", ()),
-        ("memory", "http", ("effects-once", "accepts-honestly")),
-        ("answer-first", "http", ("nothing-lost", "accepts-honestly")),
-        ("", "writes", ()),
-        ("mark-first", "writes", ("nothing-lost", "accepts-honestly")),
+        (POST, "", "http", ()),
+        (PUT, "", "http", ()),
+        (PUT, "memory", "http", ("effects-once", "accepts-honestly")),
+        (POST, "answer-first", "http", ("nothing-lost", "accepts-honestly")),
+        (POST, "", "writes", ()),
+        (POST, "mark-first", "writes", ("nothing-lost", "accepts-honestly")),
     ],
 )
-def test_it_is_struck_on_the_way_in(subject, filled, fault, explore, promises):
+def test_it_is_struck_on_the_way_in(subject, filled, asked, fault, explore, promises):
     """What is remembered in memory only is done twice; what is answered, or marked, before it is done gets lost."""
     plan = Plan(explore=(explore,), messages=1, shrink_budget=5, recovery=0)
-    found = subject(filled(CONTRACT, "payments.py", fault=fault)).verify(plan).findings
+    way, message = asked
+    contract = filled(CONTRACT, "payments.py", fault=fault, way=way, message=message)
+    found = subject(contract).verify(plan).findings
     outcomes = {name: tally.outcome for name, tally in found.tallies.items()}
     assert found.tallies["nothing-lost"].unknown == 0, found.tallies
     assert outcomes == {

@@ -59,6 +59,7 @@ def test_copy_is_filled_and_carries_its_name() -> None:
         {"message_id": ids["message_id"]},
         {"h": f"{ids['id']}-2", COPY_HEADER: "lane-1/case-1/m2#1"},
         ids["id"],
+        ids,
     )
 
 

@@ -162,7 +162,7 @@ def test_each_action_names_the_rule_that_allows_it() -> None:
         "4 ✂ broker restarted allowed: a broker may be restarted at any time",
         (
             "5 ✂ every link of inventory cut allowed: a connection may break at any moment; "
-            "unacknowledged messages are redelivered ◄ nothing took effect after this"
+            "unacknowledged messages are redelivered ◄ it does not recover from this"
         ),
         "it is broken",
     ]
@@ -174,7 +174,7 @@ def test_what_a_trap_cut_is_told_once() -> None:
     events = [own("sprung", message="m1", note=trap.describe(), link=1), own("cut", link=1)]
     made = told("rabbitmq", Schedule(messages={"m1": Message()}, traps=(trap,)), events, [])
     assert story("recovers", made) == [
-        "1 ✂ link cut before ack(m1) reached the broker ◄ nothing took effect after this",
+        "1 ✂ link cut before ack(m1) reached the broker ◄ it does not recover from this",
         "it is broken",
     ]
 

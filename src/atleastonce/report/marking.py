@@ -62,10 +62,10 @@ def _drains(history: History, _: Verdict) -> Iterator[Mark]:
 
 
 def _recovers(history: History, _: Verdict) -> Iterator[Mark]:
-    """Yield the last fault, after which nothing took effect."""
+    """Yield the last fault: what it is that the service does not get over."""
     struck = [event for event in strikes(history) if event.event not in _PAUSES]
     if struck:
-        yield struck[-1], "nothing took effect after this"
+        yield struck[-1], "it does not recover from this"
 
 
 def _accepts(history: History, verdict: Verdict) -> Iterator[Mark]:

@@ -10,12 +10,16 @@ from typing import Any, NamedTuple, Protocol, Self
 
 
 class Envelope(NamedTuple):
-    """One copy of a message, ready to send; `key` is that of a record on Kafka, the routing key on RabbitMQ."""
+    """One copy of a message, ready to send.
+
+    `key` is that of a record on Kafka, the routing key on RabbitMQ; `values` are what an address over HTTP may name.
+    """
 
     body: bytes | None
     properties: Mapping[str, str] = {}
     headers: Mapping[str, str] = {}
     key: str | None = None
+    values: Mapping[str, str] = {}
 
 
 class Receipt(NamedTuple):

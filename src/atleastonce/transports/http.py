@@ -5,6 +5,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import urllib3
 
+from atleastonce import templates
 from atleastonce.errors import TransportError
 from atleastonce.schedule import BURST
 from atleastonce.transports import Envelope
@@ -18,7 +19,10 @@ _LATER = (408, CONFLICT, 425, 429)
 
 
 class HttpEntry:
-    """Sends copies to the service that takes messages in over HTTP; several threads may do so."""
+    """Sends copies to the service that takes messages in over HTTP; several threads may do so.
+
+    The address may name what each message has of its own: ``http://127.0.0.1:8080/orders/{id}``.
+    """
 
     def __init__(self, method: str, url: str, timeout: float = 10.0) -> None:
         self.address = url
@@ -30,7 +34,10 @@ class HttpEntry:
         """Send one request; return the status (`NO_ANSWER` where there was none) and what came with it."""
         try:
             answer = self._pool.request(
-                self._method, self.address, body=envelope.body, headers=dict(envelope.headers)
+                self._method,
+                templates.fill(self.address, envelope.values),
+                body=envelope.body,
+                headers=dict(envelope.headers),
             )
         except urllib3.exceptions.HTTPError as exc:
             return NO_ANSWER, f"no answer: {type(exc).__name__}"

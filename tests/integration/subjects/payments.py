@@ -44,13 +44,21 @@ def pay(order: str) -> None:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers ``POST /pay`` and ``GET /paid/ID``."""
+    """Answers ``POST /pay``, ``PUT /paid/ID`` and ``GET /paid/ID``."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        """Pay, then answer; or, wrongly, the other way round."""
-        order = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["id"]
+        """Pay for whom the body names."""
+        self.take(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["id"])
+
+    def do_PUT(self) -> None:
+        """Do the same for whom the address names."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.take(self.path.rpartition("/")[2])
+
+    def take(self, order: str) -> None:
+        """Pay and answer, in the order that `FAULT` says."""
         if FAULT == "answer-first":
             self.answer(200, {})
             time.sleep(0.05)  # the work itself, which goes on behind the answer
