@@ -30,7 +30,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "write_points",
         "assembly",
         "lane expectation",
-        "progress sending",
+        "progress sending heading",
         "standing",
         "actions",
         "runner",
@@ -153,6 +153,7 @@ def test_checks_are_registered_promises() -> None:
     files = {path.stem for path in (SOURCE / "atleastonce/checks").glob("*.py")} - {
         "__init__",
         "case",
+        "settling",
         "signs",
     }
     assert set(CHECKS) <= set(PROMISES)

@@ -31,6 +31,11 @@ class Pace(msgspec.Struct, frozen=True):
     named: bool = False
     missing: float = 0.0
 
+    @property
+    def patience(self) -> float:
+        """How long a missing effect is awaited after quiet."""
+        return max(self.settles, self.missing)
+
 
 def paced(promised: Mapping[str, Options], *, quiet: float, settles: float, canary: float) -> Pace:
     """Return the pace of a contract with these promises: quiet is awaited for the shortest named for it."""

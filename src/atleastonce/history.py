@@ -170,13 +170,13 @@ class History(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @property
     def stuck(self) -> bool:
         """Whether the case was given up because the service got nowhere."""
-        return any(event.event in ("quiet", "looped") for event in self.failed)
+        return any(event.event in ("quiet", "unshown", "looped") for event in self.failed)
 
     @property
     def waiting(self) -> Waiting:
         """How long what was missing at first was awaited."""
         last = self.observed("faulty")
-        if self.header.in_vain or last is None or not (quiet := self.named("quiet")):
+        if self.header.in_vain or last is None or not (quiet := self.named("quiet", "unshown")):
             return Waiting(self.header.in_vain, 0.0)
         return Waiting(0.0, max(0.0, last.at - quiet[-1].t))
 

@@ -15,13 +15,13 @@ from typing import NamedTuple
 from atleastonce.actions import Actor
 from atleastonce.errors import AtLeastOnceError, Cancelled, ServiceError
 from atleastonce.expectation import Pace
+from atleastonce.heading import header, promised
 from atleastonce.history import Event, History, Observation
 from atleastonce.lane import Lane
 from atleastonce.layout import Site
 from atleastonce.progress import Still
 from atleastonce.recording import Record
 from atleastonce.relay.turns import Place
-from atleastonce.runner import header, promised
 from atleastonce.schedule import Schedule
 from atleastonce.standing import Standing
 from atleastonce.subjects import clock

@@ -5,26 +5,26 @@ awaited for `settles` before the last snapshot stands (DESIGN section 4, rules 4
 """
 
 import time
-from importlib import metadata
 from typing import Any
 
 import msgspec
 
 from atleastonce import effects
 from atleastonce.actions import Actor
-from atleastonce.contract import Contract, OutputTable
+from atleastonce.contract import OutputTable
 from atleastonce.effects import Changes
 from atleastonce.errors import ContractError, ServiceError, TransportError
 from atleastonce.expectation import Expectation, Pace, Patience
-from atleastonce.history import Event, Header, History, Moment, Observation
+from atleastonce.heading import header, promised
+from atleastonce.history import Event, History, Moment, Observation
 from atleastonce.lane import Lane
-from atleastonce.layout import Site
-from atleastonce.promises import HEALTH, Within
 from atleastonce.schedule import Schedule
 from atleastonce.standing import Looped, Standing, sentinels
 
 _THEIRS = ("request", "response", "confirm")
 """What services ask and are answered is theirs to deal with, an error too: Kafka's clients ask again by themselves."""
+_TIMED = frozenset({"recovers", "backlog-drains"})
+"""What is promised within a time: where nobody does so, the last effect is awaited like any other."""
 _STILL_PULSE = 0.05
 _STIRS = 10.0
 """How long a clean run that does not stand still, or shows no output, is watched, in seconds."""
@@ -88,6 +88,8 @@ class _Case:
         self._standing = Standing(lane, schedule, pace.settles)
         self._actor = Actor(lane, schedule, pace, self._standing)
         self._in_vain = 0.0
+        self._settled_since: float | None = None
+        self._is_shown = False
         self._draining = any(action.verb == "stop" for action in schedule.actions)
 
     def carried_out(self) -> History:
@@ -138,7 +140,7 @@ class _Case:
     # -- quiet
 
     def _quiet(self) -> bool:
-        """Wait until the system is quiet as a fact, and note it or the reason why not.
+        """Wait until the system is quiet as a fact, and note it or the reason why not; tell whether all is settled.
 
         A deadline that passes while the canary is late says nothing, nor does one that passes while messages are
         settled, unless the contract has named it: quiet is awaited again.
@@ -146,23 +148,34 @@ class _Case:
         lane, limit = self._lane, self._limit()
         self._standing.read()
         patience = Patience(self._open, steady=self._pace.named and not self._schedule.only_publishes)
-        waited, more = 0.0, True
-        while more:
-            if lane.record.await_(self._is_quiet, limit):
-                if self._draining:  # the last ones may have gone all at once
-                    self._standing.note_depths()
-                lane.note("quiet")
-                return True
-            waited += limit
-            more = patience.more(self._open, self._actor.canary_kept_its_time)
-        lane.note("quiet", ok=False, note=self._standing.why_not_quiet(waited, self._wanted))
-        return False
+        began = lane.record.clock()
+        while not lane.record.await_(self._is_over, limit):
+            if not patience.more(self._open, self._actor.canary_kept_its_time):
+                break
+        if self._is_shown:
+            if self._draining:  # the last ones may have gone all at once
+                self._standing.note_depths()
+            lane.note("quiet")
+        else:
+            why = self._standing.why_not_quiet(lane.record.clock() - began, self._wanted)
+            lane.note("quiet" if self._settled_since is None else "unshown", ok=False, note=why)
+        return self._settled_since is not None
 
-    def _is_quiet(self) -> bool:
+    def _is_over(self) -> bool:
+        """Tell whether all is settled, and the sentinel's effect shown, or missing for long enough."""
         self._actor.go_on()
         if self._draining:
             self._standing.note_depths()
-        return self._actor.all_taken() and self._standing.settled() and self._standing.shown(self._wanted)
+        if not (self._actor.all_taken() and self._standing.settled()):
+            self._settled_since, self._is_shown = None, False
+            return False
+        now = self._lane.record.clock()
+        self._settled_since = now if self._settled_since is None else self._settled_since
+        self._is_shown = self._standing.shown(self._wanted)
+        return self._is_shown or (
+            _TIMED.isdisjoint(self._lane.contract.promised)
+            and now - self._settled_since >= self._pace.patience
+        )
 
     @property
     def _open(self) -> int:
@@ -187,7 +200,7 @@ class _Case:
         if self._expected is None:
             return self._when_still()
         seen = self._standing.look()
-        patience = max(self._pace.settles, self._pace.missing)
+        patience = self._pace.patience
         for _ in range(_PATIENCE):
             deadline = time.monotonic() + patience
             while self._short(seen) and time.monotonic() < deadline:
@@ -295,43 +308,6 @@ class _Case:
             "keys": self._lane.cast.keys(),
             "expires": dict(self._lane.readership.expires),
         }
-
-
-def unbegun(site: Site, schedule: Schedule, pace: Pace, reason: str) -> History:
-    """Return the history of a schedule that could not be begun."""
-    return History(
-        header=header(site, schedule, {"promised": promised(site.contract.contract, pace)}),
-        events=(Event(event="begun", ok=False, note=reason),),
-        observations=(Observation(observed="before", unreadable=reason),),
-    )
-
-
-def promised(contract: Contract, pace: Pace) -> dict[str, Any]:
-    """Return every promise with its options, the deadlines that were kept among them."""
-    found = {
-        name: msgspec.to_builtins(options, enc_hook=float) for name, options in contract.promised.items()
-    }
-    for name, options in contract.promised.items():
-        if isinstance(options, Within) and options.within is None:
-            found[name]["within"] = pace.health if name == HEALTH else pace.deadline
-    return found
-
-
-def header(site: Site, schedule: Schedule, declared: dict[str, Any]) -> Header:
-    """Return what a history begins with."""
-    contract = site.contract
-    return Header(
-        contract=contract.sha256,
-        contract_file=str(contract.path.resolve()),
-        contract_text=contract.text,
-        schedule=schedule,
-        seed=schedule.seed,
-        broker=contract.contract.broker.kind,
-        settings=dict(site.settings),
-        versions={"atleastonce": metadata.version("atleastonce")},
-        services=tuple(contract.contract.all_services),
-        declared=declared,
-    )
 
 
 def _spoils(event: Event) -> bool:

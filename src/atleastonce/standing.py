@@ -203,7 +203,7 @@ class Standing:
         """Say what quiet still waits for."""
         if down := [part for part in self.lane.parts if not part.subject.alive]:
             return down[0].subject.describe_exit()
-        after = f"after {within:g} s"
+        after = f"after {within:.3g} s"
         if unsettled := self.ledger.unsettled():
             return f"{after}, not settled: {', '.join(unsettled)}{self._uncommitted()}{self._refused()}"
         if self.ledger.unconfirmed:

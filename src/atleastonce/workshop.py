@@ -17,13 +17,14 @@ from atleastonce.checks import judge
 from atleastonce.errors import AtLeastOnceError, Cancelled, TransportError, UsageError
 from atleastonce.expectation import Calm, Expectation, Pace, latency, paced, stillness
 from atleastonce.findings import Judged
+from atleastonce.heading import unbegun
 from atleastonce.history import History, Moment, Observation
 from atleastonce.history_file import append
 from atleastonce.lane import Lane
 from atleastonce.layout import Site
 from atleastonce.packing import pack, packable, unpack
 from atleastonce.replaying import replayed
-from atleastonce.runner import changed, run, run_clean, unbegun
+from atleastonce.runner import changed, run, run_clean
 from atleastonce.schedule import SENTINEL, Action, Schedule, publish
 from atleastonce.verdict import Verdict
 

@@ -1,8 +1,11 @@
 """nothing-lost: every confirmed input has its effect, or lies in the dead-letter queue."""
 
+from typing import Any
+
 import pytest
 
 from atleastonce.checks import nothing_lost
+from atleastonce.schedule import Action
 from atleastonce.verdict import Verdict
 from histories import Seen, history, seen
 
@@ -141,6 +144,38 @@ def test_missing_list_entry_is_blamed_on_the_message_it_names() -> None:
         ("/all $: 1 added, 0 removed, expected 2 added, 0 removed (clean run)",),
         ("m2",),
     )
+
+
+@pytest.mark.parametrize(
+    ("end", "short", "outcome"),
+    [
+        ("unshown! no effect; canary", "m1:a m2:b", "broken"),
+        ("unshown! no effect; canary", "m1:a m2:b sentinel:c", "kept"),
+        ("unshown! no effect; canary! took 9 s", "m1:a m2:b", "unknown"),
+        ("quiet! m2#1 waits; canary", "m1:a m2:b", "unknown"),
+        ("declined sentinel#1; unshown! no effect; canary", "m1:a m2:b", "kept"),
+    ],
+    ids=["lost", "late", "slow machine", "waits", "declined"],
+)
+def test_last_message_may_be_what_is_lost(end: str, short: str, outcome: str) -> None:
+    """Where all is settled but its effect, it is the same as any other, and nobody's name is to blame."""
+    clean = BOTH._replace(outputs="m1:a m2:b sentinel:c")
+    verdict = judged(CALM.replace("quiet", end), BOTH._replace(outputs=short), clean)
+    assert verdict.outcome == outcome, verdict
+    if outcome == "broken":
+        assert verdict.evidence == ("outputs of sentinel in out: none, expected 1 (clean run)",)
+        assert verdict.blamed == ()
+
+
+@pytest.mark.parametrize("actions", [(), (Action(cut="shop"),)])
+@pytest.mark.parametrize("promised", [{}, {"recovers": {}}])
+def test_what_waits_behind_a_cut_is_not_lost(actions: tuple[Action, ...], promised: dict[str, Any]) -> None:
+    """Whether it goes on is the business of recovers; where nobody promises that, it is no occasion."""
+    stuck = CALM.replace("quiet", "quiet! m2#1 waits; canary")
+    verdict = nothing_lost.check(
+        history(stuck, BOTH, LOST, before={"/stock": 10}, actions=actions, promised=promised)
+    )
+    assert (verdict.outcome, verdict.occasion) == ("unknown", not actions or bool(promised))
 
 
 @pytest.mark.parametrize(

@@ -223,18 +223,21 @@ def test_a_poison_is_crashed_at_each_step_by_which_it_is_set_aside() -> None:
 
 
 CUTS = ["publish m1; cut before ack(m1)", "publish m1; cut after ack(m1)"]
+CUT = "publish m1; cut shop; publish m2"
 ISOLATED = "publish m1; isolate shop; publish m2; mend shop; publish m3"
 
 
 @pytest.mark.parametrize(
     ("promise", "outages_tried"),
     [
-        ("nothing-lost", []),
+        ("keeps-order", []),
+        ("nothing-lost", [ISOLATED, CUT, *CUTS]),
+        ("effects-once", [CUT, *CUTS]),
         ("tells-health", [ISOLATED]),
         ("accepts-honestly", CUTS),
         (
             "recovers",
-            [ISOLATED, "publish m1; cut shop; publish m2", "publish m1; restart broker; publish m2", *CUTS],
+            [ISOLATED, CUT, "publish m1; restart broker; publish m2", *CUTS],
         ),
     ],
 )

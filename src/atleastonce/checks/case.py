@@ -44,6 +44,7 @@ _FAILURES = {
     "untraced": "{note}",
     "buried": "the links of the dead service could not be ended in order: {note}",
     "quiet": "not quiet in time: {note}",
+    "unshown": "not quiet in time: {note}",
     "looped": "given up: {note}",
     "late": "{note} came after its case had been judged; raise observe.settles",
     "unreadable": "the relay could not read a frame that it must know: {note}",
@@ -52,7 +53,7 @@ _FAILURES = {
     "published": "the broker did not confirm {copy}: {note}",
     "varied": "{note}",
 }
-NOT_QUIET = ("quiet", "looped")
+NOT_QUIET = ("quiet", "unshown", "looped")
 """The events that end a case; where they are not ok, it did not become quiet."""
 _NO_END = "the history does not say that the service became quiet"
 
@@ -124,6 +125,10 @@ class Case:
     def option(self, promise: str, name: str, default: Any = None) -> Any:
         """Return an option of a promise as the contract declares it."""
         return self.history.header.declared.get("promised", {}).get(promise, {}).get(name, default)
+
+    def promises(self, promise: str) -> bool:
+        """Tell whether the contract makes this promise."""
+        return promise in self.history.header.declared.get("promised", {})
 
     def planned(self, *verbs: str) -> bool:
         """Tell whether the schedule holds an action with one of these verbs."""

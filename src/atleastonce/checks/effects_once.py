@@ -10,6 +10,7 @@ to be taken back. Linear in the events.
 from collections.abc import Collection
 
 from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, judged
+from atleastonce.checks.settling import became_settled
 from atleastonce.history import History
 from atleastonce.verdict import Verdict
 
@@ -22,7 +23,7 @@ def check(history: History) -> Verdict:
 
 
 def _judged(case: Case) -> Verdict:
-    case.became_quiet()
+    became_settled(case)
     differences, repeated = case.differences, case.repeated
     if not repeated:
         raise Unjudgeable("no input was delivered twice", occasion=False)

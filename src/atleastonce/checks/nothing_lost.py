@@ -7,6 +7,7 @@ waited for it and the canary kept its time meanwhile; otherwise it is unknown. L
 from collections.abc import Collection
 
 from atleastonce.checks.case import Case, Unjudgeable, evidence, judged, listed
+from atleastonce.checks.settling import became_settled
 from atleastonce.effects import Difference
 from atleastonce.history import History
 from atleastonce.schedule import SENTINEL
@@ -21,7 +22,7 @@ def check(history: History) -> Verdict:
 
 
 def _judged(case: Case) -> Verdict:
-    case.became_quiet()
+    became_settled(case)
     if stranded := _stranded(case):
         raise Unjudgeable(
             f"{listed(stranded)} was refused for good though the service depends on no other one for it, and has no "
@@ -74,6 +75,7 @@ def _missing(case: Case) -> tuple[Difference, ...]:
     A total that differs is nobody's where anything came twice, or there was poison: the clean runs go without it.
     """
     refused = {message for message in case.innocents if message not in case.confirmed}
+    refused |= case.declined & {SENTINEL}
     again = {*case.repeated}
     lacking = (each for each in case.differences if _lacks(case, each, again))
     missing = tuple(each for each in lacking if each.message not in refused)

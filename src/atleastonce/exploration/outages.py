@@ -12,6 +12,8 @@ from atleastonce.schedule import Action, Schedule, is_of, publish
 
 BACKLOG = 24
 """How many messages wait while a service is down, and how many fresh ones come once it is back."""
+_AT_ANY_CUT = ("nothing-lost", "effects-once")
+"""What is promised however a connection breaks, also by those who promise no recovery."""
 _EXPIRES = 2.0
 """How many times the time to live of a queue's messages the service is down."""
 _LONGEST = 15.0
@@ -33,15 +35,16 @@ def outages(calm: History, contract: Contract) -> Iterator[Schedule]:
         asked = {event.to for event in calm.events if event.event == "request"} - {*contract.consumers}
         waiting = (each for each in services if each != entry and each not in asked)
         yield from (backlog(calm, service) for service in waiting)
-    if promised & {"recovers", "tells-health"}:
+    if promised & {"recovers", "tells-health", "nothing-lost"}:
         yield from (_disturbed(calm, Action(isolate=each), Action(mend=each)) for each in services)
-    if "recovers" in promised:
+    if promised & {"recovers", *_AT_ANY_CUT}:
         yield from (_disturbed(calm, Action(cut=service)) for service in services)
+    if "recovers" in promised:
         yield _disturbed(calm, Action(restart="broker"))
     if entry and "accepts-honestly" in promised:
         for queue in published_to(calm, entry):
             yield _disturbed(calm, Action(unroute=queue), Action(reroute=queue))
-    if promised & {"recovers", "accepts-honestly"}:
+    if promised & {"recovers", "accepts-honestly", *_AT_ANY_CUT}:
         yield from crash_points(calm, contract, fault="cut")
 
 
