@@ -29,6 +29,7 @@ class Actor:
         self._pace = pace
         self._standing = standing
         self._sending = Sending(lane)
+        self._ended = 0
         self._starting: list[Part] = []
         self._pauses = tuple(trap for trap in schedule.traps if trap.do == "pause")
         self._do: dict[str, Callable[[str], bool]] = {
@@ -180,6 +181,7 @@ class Actor:
             if part.exited and not part.isolated:
                 part.note("exit", note=part.subject.exit_words)
                 part.down = True
+                self._ended += 1
                 self._standing.note_exit(part.name)
                 part.bury()
                 part.spawn()
@@ -259,7 +261,10 @@ class Actor:
         return True
 
     def _await_health(self, service: str, *, healthy: bool) -> None:
-        """Note what the health endpoints say until all say so, or the deadline passes: then the canary flies."""
+        """Note what the health endpoints say until all say so, or the deadline passes: then the canary flies.
+
+        A service that has ended by itself meanwhile has the time once more: it could not say anything.
+        """
         waiting = [part for part in self._lane.of(service) if part.service.health]
         said: dict[str, int] = {}
 
@@ -272,8 +277,13 @@ class Actor:
                     part.note("health", size=status)
             return all((said[part.name] in _HEALTHY) is healthy for part in waiting)
 
-        if waiting and not self._lane.record.await_(all_say_so, self._pace.health, pulse=0.05):
-            self.canary_kept_its_time()
+        while waiting:
+            ended = self._ended
+            if self._lane.record.await_(all_say_so, self._pace.health, pulse=0.05):
+                return
+            if ended == self._ended:
+                self.canary_kept_its_time()
+                return
 
     def _restart(self, _broker: str) -> bool:
         assert self._lane.site.restart is not None  # noqa: S101 - such schedules are not planned

@@ -172,10 +172,12 @@ class _Case:
         now = self._lane.record.clock()
         self._settled_since = now if self._settled_since is None else self._settled_since
         self._is_shown = self._standing.shown(self._wanted)
-        return self._is_shown or (
-            _TIMED.isdisjoint(self._lane.contract.promised)
-            and now - self._settled_since >= self._pace.patience
-        )
+        return self._is_shown or now - self._settled_since >= self._awaited()
+
+    def _awaited(self) -> float:
+        """Return how long the sentinel's effect is awaited: like any other, unless something is promised in time."""
+        timed = not _TIMED.isdisjoint(self._lane.contract.promised)
+        return max(self._pace.patience, self._limit() if timed else 0.0)
 
     @property
     def _open(self) -> int:

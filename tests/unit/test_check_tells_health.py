@@ -53,6 +53,7 @@ def test_endpoint_that_stays_unhealthy_is_broken() -> None:
     assert judged(SICK) == broken(
         "it could consume again, and its health endpoint did not say so", "waited 10 s: it said 503"
     )
+    assert judged(SICK.replace("canary", "exit *shop; start *shop; canary")) == judged(SICK)
 
 
 def test_each_time_counts() -> None:
@@ -86,8 +87,15 @@ def test_no_occasion(happened: str, reason: str) -> None:
         (SICK.replace("canary +10;", ""), f"no canary kept the time beside the service; {UNTOLD_AGAIN}"),
         (TOLD.partition("; mended")[0], "the history ends while the service was cut off"),
         (TOLD.replace("quiet", "recorder! full"), "the recorder failed: full"),
+        (
+            SICK.replace("canary +10", "exit *shop +7; start *shop; canary +9.9"),
+            "it had ended by itself, and had 9.9 of 10 s from its next start to turn healthy again",
+        ),
     ],
-    ids=["sick before", "slow machine", "no canary", "canary too late", "no second canary", "never mended", "recorder"],
+    ids=[
+        "sick before", "slow machine", "no canary", "canary too late", "no second canary", "never mended", "recorder",
+        "ended",
+    ],
 )  # fmt: skip
 def test_unknown(happened: str, reason: str) -> None:
     """A change that is missing without a witness, or cannot be seen, accuses nobody."""

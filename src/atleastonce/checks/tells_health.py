@@ -55,6 +55,7 @@ def _told(case: Case, index: int) -> Verdict:
     well = next((e for e in after if _is_health(e, service) and is_healthy(e)), None)
     if well is None:
         _witnessed(after, "the health endpoint did not turn healthy again")
+        _had_its_time(case, service, after)
         reason = "it could consume again, and its health endpoint did not say so"
         return _broken(case, reason, (sick, *after), after[0].t)
     reason = (
@@ -68,6 +69,17 @@ def _witnessed(events: tuple[Event, ...], what: str) -> None:
     """Raise Unjudgeable where no canary flew while the change was awaited, or the last one was late."""
     if (excuse := unwitnessed(events)) is not None:
         raise Unjudgeable(f"{excuse}; {what}")
+
+
+def _had_its_time(case: Case, service: str, after: tuple[Event, ...]) -> None:
+    """Raise Unjudgeable where it ended by itself, and had less than the deadline since it was started again."""
+    within = case.option(PROMISE, "within", 0.0)
+    waited = next(number for number, event in enumerate(after) if event.event == "canary")
+    starts = [each for each in after[:waited] if each.event == "start" and each.service == service]
+    if starts and (left := after[waited].t - starts[-1].t) < within:
+        raise Unjudgeable(
+            f"it had ended by itself, and had {left:.1f} of {within:g} s from its next start to turn healthy again"
+        )
 
 
 def _broken(case: Case, reason: str, events: tuple[Event, ...], since: float) -> Verdict:
