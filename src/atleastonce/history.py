@@ -25,8 +25,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
     publication of it (``m1#2``); both are None where the relay could not tell. `to` is the service that a link
     leads to, from `service`; empty for the broker.
 
-    Protocol events (CONTRACT): ``deliver publish confirm ack nack reject return consume`` on RabbitMQ,
-    ``fetch produce confirm commit join end-txn`` on Kafka, and ``response``, the broker's answer to the
+    Protocol events (CONTRACT): ``deliver publish confirm ack nack reject return consume tx-commit tx-commit-ok`` on
+    RabbitMQ, ``fetch produce confirm commit join end-txn`` on Kafka, and ``response``, the broker's answer to the
     request named in `of`. Over HTTP, between two services: ``request`` (`queue` is method and path, `note` digests
     of its idempotency key and body; not `ok`: the relay did not pass it on) and the ``response`` to it (`size`
     is the status; 503 to a request that is not `ok` is the relay's own). The relay adds ``open`` and ``closed`` (a

@@ -17,6 +17,8 @@ _MEETINGS = 3
 _TWICE = 2
 _ENOUGH = 30.0
 """Seconds after which a failure that was seen again is confirmed no more: what is stuck takes as long each time."""
+_AT_ANY_TIME = frozenset({"burst", "cut", "isolate", "restart"})
+"""What is done at no certain point of a message's way."""
 _CANDIDATES = 3
 """How many failures of one promise are carried out again until one is seen again: the first may be a race's."""
 
@@ -147,10 +149,11 @@ def _is_race(schedule: Schedule) -> bool:
     """Tell whether chance has a part in what a schedule shows.
 
     Requests meet, or do not; a log that is read again with nothing varied comes in another order and other batches, or
-    does not; and how far a service is that is asked to stop, or was just asked for something, is luck, too.
+    does not; and how far a service is that is asked to stop, or was just asked for something, is luck, too, as it is
+    where its links break at no certain point.
     """
     return (
-        "burst" in schedule.verbs
+        not _AT_ANY_TIME.isdisjoint(schedule.verbs)
         or schedule.replays == "again"
         or any(
             each.do == "stop" or (each.when, each.event) == ("after", "request") for each in schedule.traps

@@ -32,7 +32,7 @@ OF_A_SERVICE: frozenset[Verb] = frozenset(
 
 FORMAT = 1
 EVENTS = (
-    "deliver", "publish", "confirm", "ack", "nack", "reject", "return", "consume",
+    "deliver", "publish", "confirm", "ack", "nack", "reject", "return", "consume", "tx-commit", "tx-commit-ok",
     "fetch", "produce", "commit", "end-txn", "join", "request", "response", "write",
 )  # fmt: skip
 """The events that a trap may wait for: those of the protocol, and a system call of the service itself."""

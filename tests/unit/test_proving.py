@@ -145,3 +145,17 @@ def test_a_surplus_stands_unless_it_was_luck_that_clean_runs_agreed(again, stand
     prover.prove(LOST, [judged("broken", surplus=True)])
     assert bool(findings.counterexamples) is stands
     assert bool(prover.withdrawn(LOST)) is not stands
+
+
+def test_what_strikes_at_a_certain_point_is_tried_before_what_strikes_at_any_time() -> None:
+    """A link that breaks at no certain point has fewer steps, and breaks the promise by luck."""
+    first = judged("broken")
+    given = first.history.header.schedule
+    kill = Trap(when="after", event="ack", message="m1", service="shop", do="kill")
+    schedules = [
+        msgspec.structs.replace(given, actions=(*given.actions, Action(cut="shop"))),
+        msgspec.structs.replace(given, actions=(*given.actions, Action(start="shop")), traps=(kill,)),
+    ]
+    failures = [Judged(History(header=Header(schedule=each)), first.verdicts) for each in schedules]
+    prover = Prover(Slow(1.0), Silent(), Findings("shop", "RabbitMQ"), 3, 0.0)
+    assert prover.open(LOST, failures) == failures[::-1]

@@ -245,6 +245,20 @@ def test_confirms_are_matched_by_sequence_number(method: Frame, told: list[tuple
     assert talk.broker(method) == []
 
 
+def test_transaction_holds_what_was_published_and_settled_in_it() -> None:
+    """Each message once, and only since the last commit; what was rolled back, or on no such channel, is not in it."""
+    commit, committed = commands.Tx.Commit(), commands.Tx.CommitOk()
+    talk = consuming()
+    assert talk.subject(commit) == []
+    talk.subject(commands.Tx.Select())
+    talk.subject(content(Basic.Publish(0, "", "out"), M2.encode()), commands.Tx.Rollback())
+    talk.broker(delivery(1))
+    talk.subject(content(Basic.Publish(0, "", "out"), M1.encode()), Basic.Ack(1))
+    assert talk.subject(commit) == [("tx-commit", 0, "m1#1")]
+    assert talk.broker(committed) == [("tx-commit-ok", 0, "m1#1")]
+    assert (talk.subject(commit), talk.broker(committed)) == ([], [])
+
+
 def test_publication_says_where_it_goes() -> None:
     """The default exchange means a queue; a returned message names the same place."""
     talk = Talk()

@@ -11,7 +11,7 @@ from atleastonce.history import Event, History
 from atleastonce.schedule import HANDED_OVER, Action, Schedule, Trap, When, is_of, publish
 
 PROTOCOL_EVENTS = (
-    "deliver", "publish", "confirm", "ack", "nack", "reject",
+    "deliver", "publish", "confirm", "ack", "nack", "reject", "tx-commit", "tx-commit-ok",
     "fetch", "produce", "commit", "end-txn", "response",
 )  # fmt: skip
 """What happens to a message between broker and service (DESIGN section 5).

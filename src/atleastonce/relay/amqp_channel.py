@@ -1,7 +1,8 @@
 """One AMQP channel as the relay understands it: which tag and which confirm stands for which copy.
 
 Delivery tags count per channel, `multiple` and tag 0 are expanded, ``get-ok`` is a delivery, without
-acknowledgements a delivery settles itself, ``recover`` is a nack of everything that is unacknowledged.
+acknowledgements a delivery settles itself, ``recover`` is a nack of everything that is unacknowledged. In a
+transaction, publications and acknowledgements count once it is committed; a link that ends before gives all back.
 """
 
 from collections import deque
@@ -54,6 +55,40 @@ class _Source(NamedTuple):
     no_ack: bool
 
 
+class _Transaction:
+    """What was published and settled on a channel since the last commit, each message once."""
+
+    def __init__(self, channel: int) -> None:
+        self._channel = channel
+        self._selected = False
+        self._held: dict[str, _Owned] = {}
+        self._committing: dict[str, _Owned] = {}
+
+    def join(self, owned: _Owned) -> None:
+        """Take in what was published or settled, where the channel has transactions."""
+        if self._selected and owned.message is not None:
+            self._held[owned.message] = owned
+
+    def asked(self, method: Any) -> Iterator[Event]:
+        """Yield what a method of the subject means to its transaction; the next one begins at once."""
+        match method:
+            case commands.Tx.Select():
+                self._selected = True
+            case commands.Tx.Commit():
+                self._committing, self._held = self._held, {}
+                yield from self._told("tx-commit", "subject")
+            case commands.Tx.Rollback():
+                self._held = {}
+
+    def committed(self) -> Iterator[Event]:
+        """Yield what the broker has committed."""
+        yield from self._told("tx-commit-ok", "broker")
+
+    def _told(self, event: str, side: From) -> Iterator[Event]:
+        for message, owned in self._committing.items():
+            yield Event(event=event, side=side, channel=self._channel, message=message, copy=owned.copy)
+
+
 class Channel:
     """What the relay must remember of one channel to understand what passes."""
 
@@ -67,6 +102,7 @@ class Channel:
         self._unacked: dict[int, _Owned] = {}
         self._unconfirmed: dict[int, _Owned] = {}
         self._confirms = False
+        self._transaction = _Transaction(number)
         self._published = 0
         self._queue = ""
         self._consuming: deque[_Source] = deque()
@@ -113,6 +149,7 @@ class Channel:
                 yield from self.close("subject")
             case _:
                 yield from self._settled(method)
+                yield from self._transaction.asked(method)
 
     def answered(self, method: Any) -> Iterator[Event]:
         """Yield what a method of the broker means."""
@@ -127,6 +164,8 @@ class Channel:
                 self._getting.popleft()
             case commands.Queue.DeclareOk():
                 self._queue = method.queue or ""
+            case commands.Tx.CommitOk():
+                yield from self._transaction.committed()
             case commands.Channel.Close():
                 yield from self.close("broker", method.reply_text or "")
 
@@ -141,9 +180,11 @@ class Channel:
                 queue = _target(method)
                 if queue in self._names.taps:
                     self._names.tapped.append((queue, bytes(content.body), content.properties))
+                owned = _Owned(message, copy, queue)
+                self._transaction.join(owned)
                 if self._confirms:
                     self._published += 1
-                    self._unconfirmed[self._published] = _Owned(message, copy, queue)
+                    self._unconfirmed[self._published] = owned
                 if copy is not None and content.properties.expiration:
                     where = "" if method.exchange else queue
                     yield Event(event="delays", side=side, channel=self._number, queue=where)
@@ -190,6 +231,7 @@ class Channel:
                 return
         for tag in tags:
             owned = self._unacked.pop(tag)
+            self._transaction.join(owned)
             yield Event(
                 event=event, side="subject", channel=self._number, tag=tag, message=owned.message,
                 copy=owned.copy, queue=owned.queue, requeue=requeue, settles=not requeue,

@@ -33,6 +33,7 @@ _ANSWERED = {
     "produce": "confirm",
     "commit": "response",
     "end-txn": "response",
+    "tx-commit": "tx-commit-ok",
     "request": "response",
 }
 _FAULTS = frozenset({"sprung", "kill", "cut"})
@@ -122,7 +123,7 @@ class _Teller:
                 step = self._delivery(event)
             case "publish" | "produce" if event.side == "subject":
                 step = self._output(event, self._answer(event, index, events))
-            case "ack" | "nack" | "reject" | "commit" | "end-txn" if event.side == "subject":
+            case "ack" | "nack" | "reject" | "commit" | "end-txn" | "tx-commit" if event.side == "subject":
                 step = self._settlement(event, self._answer(event, index, events))
             case "request":
                 step = self._request(event, self._answer(event, index, events))
@@ -130,7 +131,7 @@ class _Teller:
                 lost = ", which never arrived" if _link(event)[:2] in self._struck else ""
                 remark = f"answered {event.size}{lost}"
                 step = Step("response", f"{event.message} {event.queue}", "callee", "service", remark)
-            case "confirm" | "return" | "response":
+            case "confirm" | "return" | "response" | "tx-commit-ok":
                 step = self._late_answer(event)
             case "sprung":
                 self._struck.add(_link(event)[:2])
@@ -236,8 +237,9 @@ class _Teller:
 
     def _late_answer(self, event: Event) -> Step:
         """Tell an answer by itself: a fault came between it and its question, or nobody asked."""
-        what = f"output of {event.message}" if event.event != "response" else f"{event.of} of {event.message}"
-        remark = "done, after the fault" if event.event == "response" else ""
+        of = {"response": event.of, "tx-commit-ok": "tx-commit"}.get(event.event, "")
+        what = f"{of or 'output'} of {event.message}"
+        remark = "done, after the fault" if of else ""
         if event.event == "return" or not event.ok:
             remark = f"{'refused: ' if event.event != 'return' else ''}{event.note}"
         return Step(event.event, what, "broker", "service", remark)

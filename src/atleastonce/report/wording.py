@@ -38,7 +38,7 @@ _STRUCK = {
     "fail": "answered 503",
     "time-out": "answer withheld",
 }
-BY_BROKER = frozenset({"deliver", "fetch", "confirm", "return", "response"})
+BY_BROKER = frozenset({"deliver", "fetch", "confirm", "return", "response", "tx-commit-ok"})
 """What the broker sends; everything else comes from the service."""
 _ORDINALS = {1: "first", 2: "second", 3: "third"}
 
