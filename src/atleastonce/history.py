@@ -46,17 +46,18 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
     of ours, with its transaction).
 
     Of what it found: ``begun`` (not `ok`: there was no service to try it on, or no clean run to compare it with),
-    ``buried`` (`ok`: every link of the dead client ended in order), ``arrived`` (a copy of
-    ours lies among the outputs or dead letters), ``committed`` (its offset is, though the answer to that was
-    lost), ``passed-over`` (a copy that nothing settled lies before an offset that the group has committed, or, with a
-    `note`, before what it reads since it is up: nobody gets it any more), ``depth`` (`size` messages wait in a queue),
-    ``health`` (the health endpoint changed; `size` is the status, 0 for none), ``quiet`` (`ok`; `note` is why not),
-    ``canary`` (`ok`: it kept its time), ``looped`` (a copy was delivered, or a service ended by itself, more
-    often than the contract allows; the case was given up), ``late`` (an output of an earlier case), ``still``
-    (since when nothing moved in a clean run, if it ever stood still), ``seen`` (a copy is settled by what the service
-    shows, where its offsets live in its own database), ``varied`` (`note`: what a replay was made with; not `ok`: why
-    it could not be), ``report`` (`note`: what the service reported of the first `size` publications; `of`: ``first`` or
-    ``second``, the replay) and ``recorder unreadable`` (our own failures).
+    ``buried`` (`ok`: every link of the dead client ended in order), ``arrived`` (a copy of ours lies among the
+    outputs or dead letters), ``committed`` (its offset is, though the answer to that was lost), ``passed-over`` (a
+    copy that nothing settled lies before an offset that the group has committed, or, with a `note`, before what it
+    reads since it is up: nobody gets it any more), ``depth`` (`size` messages wait in a queue), ``health`` (the
+    health endpoint changed; `size` is the status, 0 for none), ``quiet`` (`ok`; `note` is why not), ``unshown`` (all
+    is settled, but the sentinel's effect did not come), ``canary`` (`ok`: it kept its time), ``looped`` (a copy was
+    delivered, or a service ended by itself, more often than the contract allows; the case was given up), ``late`` (an
+    output of an earlier case), ``still`` (since when nothing moved in a clean run, if it ever stood still), ``seen``
+    (a copy is settled by what the service shows, where its offsets live in its own database), ``varied`` (`note`:
+    what a replay was made with; not `ok`: why it could not be), ``report`` (`note`: what the service reported of the
+    first `size` publications; `of`: ``first`` or ``second``, the replay) and ``recorder unreadable`` (our own
+    failures).
     """
 
     event: str
