@@ -3,9 +3,8 @@
 ``published m1#1; deliver m1#1; ack m1#1; quiet`` is a whole history. The first word is the event; then
 come, in any order: a copy (``m1#1``) or a message (``m1``), ``@2`` for the link (``@2/5``: its channel),
 ``>retry`` for a queue, ``*shop`` for a service, ``^depot`` for the one that it asks over HTTP, ``~first`` for
-what an event is one of, ``=8`` for a size or status, ``+0.5`` for the seconds since the event before,
-``again`` for redelivered, ``auto`` for what
-settles itself. ``requeue`` is a nack that gives back.
+what an event is one of, ``&7`` for an offset, ``=8`` for a size or status, ``+0.5`` for the seconds
+since the event before, ``again`` for redelivered, ``auto`` for what settles itself. ``requeue`` is a nack that gives back.
 ``quiet! why`` did not succeed; what stands after ``!`` or ``:`` is the note. Each delivery and publication has a
 tag of its own. Messages whose name begins with ``p`` are poison.
 """
@@ -160,6 +159,7 @@ _FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "~": ("of", str),
     "=": ("size", int),
     "+": ("later", float),
+    "&": ("offset", int),
 }
 
 

@@ -41,6 +41,8 @@ class Ledger:
         self._unanswerable: set[str] = set()
         self._unconfirmed: dict[_Place, Event] = {}
         self._unanswered: dict[_Place, Event] = {}
+        self._own: set[tuple[str, str]] = set()
+        self._read: set[tuple[str, str, int, int]] = set()
         self.settlements = 0
         self.delivered: Counter[str] = Counter()
         self.most_delivered = 0
@@ -103,7 +105,7 @@ class Ledger:
 
     def _delivered(self, event: Event) -> None:
         if event.copy:
-            self._count(event.copy)
+            self._tried(event)
             self._adrift.discard(event.copy)
             self.on_its_way.pop(event.copy, None)
             self._committing.pop(event.copy, None)
@@ -139,6 +141,8 @@ class Ledger:
     def _sent(self, event: Event) -> None:
         if event.side == "subject":
             self._owe(event, 1)
+            if event.copy:
+                self._own.add((event.copy, event.queue))
             if event.copy and "/" in event.queue:
                 self.on_its_way[event.copy] = event.t
             if event.tag:
@@ -162,6 +166,15 @@ class Ledger:
         self._ended.discard(event.service)
 
     # -- counts
+
+    def _tried(self, event: Event) -> None:
+        """Count a delivery, and that of a record which the subject produced itself once: it may not be due yet."""
+        record = (event.copy or "", event.queue, event.partition, event.offset)
+        if event.event == "fetch" and record[:2] in self._own:
+            if record in self._read:
+                return
+            self._read.add(record)
+        self._count(record[0])
 
     def _count(self, copy: str) -> None:
         self.delivered[copy] = delivered = self.delivered.get(copy, 0) + 1

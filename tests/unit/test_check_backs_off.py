@@ -44,6 +44,19 @@ def test_declared_attempts_are_kept() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("second", "outcome"),
+    [("0.9", "kept"), ("0.1", "broken")],
+)
+def test_record_of_a_topic_of_retries_may_be_read_before_its_time(second: str, outcome: str) -> None:
+    """Read, put back, and tried once it is due; what is wrong either way is broken."""
+    hop = "produce p1#1 >retry; fetch p1#1 >retry &{0} +0.01; fetch p1#1 >retry &{0} +{1}; "
+    later = "".join(hop.format(n, gap) for n, gap in enumerate(("0.09", second, "0.99")))
+    happened = f"published p1#1; fetch p1#1 >in &0; {later}response p1#1; quiet; canary"
+    declared = {**DECLARED, "tolerance": 0.1}
+    assert judged(happened, declared=declared).outcome == outcome
+
+
 @pytest.mark.parametrize("end", ["reject p1#1; quiet", "looped! p1#1", "quiet! p1#1 waits"])
 def test_endless_attempts_are_broken(end: str) -> None:
     """One attempt more than declared was seen, whether or not it ever came to an end."""

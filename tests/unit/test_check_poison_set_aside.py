@@ -37,6 +37,18 @@ def test_poison_set_aside_is_kept() -> None:
     assert judged() == KEPT
 
 
+def test_record_that_is_not_due_yet_is_no_attempt() -> None:
+    """A topic of retries is read, paused and sought back; four records are one attempt more than may be."""
+    waits = (
+        "produce p1#1 >retry; " + "fetch p1#1 >retry &{0}; fetch p1#1 >retry &{0}; fetch p1#1 >retry &{0}; "
+    )
+    hops = [
+        AROUND.format("fetch p1#1 >in &0; " + "".join(waits.format(n) for n in range(hop))) for hop in (2, 4)
+    ]
+    outcomes = [judged(f"{happened}; quiet; canary").outcome for happened in hops]
+    assert outcomes == ["kept", "broken"]
+
+
 def test_duplicate_with_its_effect_is_kept() -> None:
     """A duplicate is no poison; where there is none, no effect is compared either."""
     reason = "delivered more than once, m1 was not set aside"

@@ -100,6 +100,8 @@ def test_message_under_way_is_not_charged_here() -> None:
     assert judged(faulty=seen({"/r/<m2.id>": 1}, "sentinel:s")).outcome == "kept"
     asked = CUT.replace("cut", "asked m2#1; cut").replace("deliver m2#1; ack m2#1; ", "")
     assert judged(asked, seen({"/r/<m1.id>": 1}, "sentinel:s")).outcome == "kept"
+    entered = CUT.replace("cut", "entered m2; cut").replace("deliver m2#1; ack m2#1; ", "")
+    assert judged(entered, seen({"/r/<m1.id>": 1}, "sentinel:s")).outcome == "kept"
     early = CUT.replace(
         "cut *shop; closed; published m2#1; deliver m2#1", "deliver m2#1; cut *shop; published m2#1"
     )

@@ -54,6 +54,14 @@ def test_copy_that_was_published_again_waits_somewhere_else() -> None:
     assert not ledger("published m1#1; fetch m1#1").is_passed_on("m1#1")
 
 
+def test_record_of_a_topic_of_retries_is_counted_once() -> None:
+    """One that is not due is read, put back and read again; in a topic that it only consumes, each reading counts."""
+    waits = "fetch m1#1 >retry &0; fetch m1#1 >retry &0; fetch m1#1 >retry &0; "
+    tried = f"published m1#1; fetch m1#1 >in &3; fetch m1#1 >in &3; produce m1#1 >retry; {waits}"
+    assert ledger(tried).delivered["m1#1"] == 3
+    assert ledger(f"{tried}produce m1#1 >retry; {waits.replace('&0', '&1')}").delivered["m1#1"] == 4
+
+
 def test_copy_that_its_group_has_passed_over_is_settled() -> None:
     """Once: where it is delivered all the same, offsets were moved back, and it is owed again."""
     passed = "published m1#1; passed-over m1#1"

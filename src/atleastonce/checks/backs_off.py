@@ -12,12 +12,12 @@ was answered with 503 by the fault `fail`: what was cut or withheld, a service n
 the events.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from atleastonce.checks.case import Case, Unjudgeable, judged, ours
-from atleastonce.checks.signs import interruption, is_delivered, late_canary, unwitnessed
-from atleastonce.history import History
+from atleastonce.checks.signs import interruption, is_delivered, late_canary, passed_on, unwitnessed
+from atleastonce.history import Event, History
 from atleastonce.promises import BacksOff
 from atleastonce.verdict import Verdict
 
@@ -76,21 +76,24 @@ def _judged(case: Case) -> Verdict:
     if attempts is None:
         raise Unjudgeable("the contract declares no attempts", occasion=False)
     case.ended()
-    tried = _delivered(case) if case.poisons else _asked(case)
-    found = (_accused(case, each, attempts) for each in tried)
-    if (verdict := next((each for each in found if each is not None), None)) is not None:
-        return verdict
+    tried = _delivered(case) if case.poisons else [[each] for each in _asked(case)]
+    for ways in tried:
+        accused = [each for way in ways if (each := _accused(case, way, attempts)) is not None]
+        if len(accused) == len(ways):
+            return accused[-1]
     case.became_quiet(apart_from=("published",))
-    reason = "; ".join(each.said for each in tried)
+    reason = "; ".join(ways[-1].said for ways in tried)
     return Verdict(promise=PROMISE, outcome="kept", reason=f"{reason}, as declared")
 
 
 # -- what was tried
 
 
-def _delivered(case: Case) -> list[_Tried]:
+def _delivered(case: Case) -> list[list[_Tried]]:
     """Return each copy of a poison that was handed to the service again, with the times of that.
 
+    A record in a topic of retries may be read before its time, and put back, or be tried there several times: then
+    there are two ways to see it, and it is accused where both are wrong.
     A service of a chain counts for itself. Where there are several poisons, Kafka fetches them again with each
     other: then nothing tells whose attempt it is.
     """
@@ -98,22 +101,33 @@ def _delivered(case: Case) -> list[_Tried]:
         raise Unjudgeable(f"messages may have been given back ({event.event})", occasion=False)
     kinds = ("deliver",) if len(case.poisons) > 1 else ("deliver", "fetch")
     poisons = {*case.poisons}
-    found: dict[tuple[str, str], list[float]] = {}
+    found: dict[tuple[str, str], list[Event]] = {}
     for event in case.history.events:
         if is_delivered(event) and event.event in kinds and event.copy and event.message in poisons:
-            found.setdefault((event.copy, event.service), []).append(event.t)
-    longest: dict[str, list[float]] = {}
-    for (copy, _), times in found.items():
-        longest[copy] = max(longest.get(copy, []), times, key=len)
+            found.setdefault((event.copy, event.service), []).append(event)
+    longest: dict[str, list[Event]] = {}
+    for (copy, _), read in found.items():
+        longest[copy] = max(longest.get(copy, []), read, key=len)
+    own = passed_on(case.history)
     tried = []
-    for copy, times in longest.items():
+    for copy, read in longest.items():
         message = copy.partition("#")[0]
-        if len(times) > 1:
+        if len(read) > 1:
             stopped = message in case.dead_lettered if case.history.observed("faulty") else False
-            tried.append(_Tried(copy, message, tuple(times), tuple(times), stopped))
+            ways = dict.fromkeys((tuple(event.t for event in read), _when_due(read, own)))
+            tried.append([_Tried(copy, message, times, times, stopped) for times in ways])
     if not tried:
         raise Unjudgeable("nothing was tried again", occasion=False)
     return tried
+
+
+def _when_due(read: list[Event], own: Collection[tuple[str | None, str]]) -> tuple[float, ...]:
+    """Return when each record was read last, of those in topics of retries; of all others, each time."""
+    last = {
+        (each.queue, each.partition, each.offset) if (each.copy, each.queue) in own else (number,): each.t
+        for number, each in enumerate(read)
+    }
+    return tuple(sorted(last.values()))
 
 
 def _asked(case: Case) -> list[_Tried]:

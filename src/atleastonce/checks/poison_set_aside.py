@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from atleastonce.checks.case import Case, Unjudgeable, greatest, judged, listed, ours
-from atleastonce.checks.signs import interruption
+from atleastonce.checks.signs import interruption, passed_on
 from atleastonce.history import Event, History, Output
 from atleastonce.schedule import SENTINEL
 from atleastonce.verdict import Verdict
@@ -190,11 +190,15 @@ def _queues(case: Case, poison: str) -> int:
 
 
 def _tries(case: Case) -> Counter[tuple[str, str]]:
-    """Return how often each copy was handed to each service."""
+    """Return how often each copy was handed to each service for a try: once for each record of a topic of retries."""
+    own = passed_on(case.history)
     tried: Counter[tuple[str, str]] = Counter()
-    for (service, copy, *_), times in case.handed.items():
-        if copy:
+    for (service, copy, _, queue), times in case.handed.items():
+        if copy and (copy, queue) not in own:
             tried[service, copy] += times
+    read = (each for each in case.history.named("fetch") if own and (each.copy, each.queue) in own)
+    records = {(each.service, each.copy or "", each.queue, each.partition, each.offset) for each in read}
+    tried.update((service, copy) for service, copy, *_ in records)
     return tried
 
 

@@ -107,7 +107,9 @@ def _words(trap: str, fault: str, event: Event) -> str:
 def _published_after(case: Case, index: int) -> tuple[str, ...]:
     """Return the messages of which no copy was there when the fault hit; the sentinel always is one."""
     events = case.history.events
-    begun = (e for e in events[:index] if is_published(e) or is_delivered(e) or e.event == "asked")
+    begun = (
+        e for e in events[:index] if is_published(e) or is_delivered(e) or e.event in ("asked", "entered")
+    )
     before = {event.message for event in begun}
     later = [e.message for e in events[index:] if is_published(e) and e.message and e.message not in before]
     return tuple(dict.fromkeys([message for message in later if message != SENTINEL] + [SENTINEL]))

@@ -15,6 +15,14 @@ def is_delivered(event: Event) -> bool:
     return event.event in ("deliver", "fetch")
 
 
+def passed_on(history: History) -> frozenset[tuple[str | None, str]]:
+    """Return the copies that a service produced to a topic itself, each with that topic, as for a later try.
+
+    There a record whose time has not come yet is read, put back and read again (pause and seek): that is no attempt.
+    """
+    return frozenset((event.copy, event.queue) for event in history.named("produce") if event.copy)
+
+
 def is_healthy(event: Event) -> bool:
     """Tell whether a status, of an answer or of the health endpoint, is one of success."""
     return 200 <= event.size < 300  # noqa: PLR2004 - the range that HTTP gives to success
