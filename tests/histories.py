@@ -4,7 +4,8 @@
 come, in any order: a copy (``m1#1``) or a message (``m1``), ``@2`` for the link (``@2/5``: its channel),
 ``>retry`` for a queue, ``*shop`` for a service, ``^depot`` for the one that it asks over HTTP, ``~first`` for
 what an event is one of, ``&7`` for an offset, ``=8`` for a size or status, ``+0.5`` for the seconds
-since the event before, ``again`` for redelivered, ``auto`` for what settles itself. ``requeue`` is a nack that gives back.
+since the event before, ``again`` for redelivered, ``auto`` for what settles itself. ``requeue`` is a nack that gives
+back.
 ``quiet! why`` did not succeed; what stands after ``!`` or ``:`` is the note. Each delivery and publication has a
 tag of its own. Messages whose name begins with ``p`` are poison.
 """
