@@ -1,5 +1,6 @@
 """Does what a schedule says, action by action, and starts services again that end by themselves."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 
 from atleastonce import canary
@@ -126,8 +127,7 @@ class Actor:
 
     def _wait(self, duration: str) -> bool:
         self._standing.note_depths()
-        seconds = float(Duration.parse(duration))
-        self._lane.site.stop.wait(seconds)
+        self._lane.site.stop.wait(float(Duration.parse(duration)))
         self._lane.note("waited", note=duration)
         return True
 
@@ -249,6 +249,8 @@ class Actor:
                 part.note("health", size=status)
             part.note("isolated", size=part.cut(refuse=True))
         self._await_health(service, healthy=False)
+        for part in self._lane.of(service):
+            part.await_refused()
         return True
 
     def _mend(self, service: str) -> bool:
@@ -341,7 +343,8 @@ class Actor:
         def settled() -> bool:
             self.go_on()
             self._standing.read()
-            return {copy.partition("#")[0] for copy in self._standing.ledger.unsettled()} <= held
+            unsettled = (copy.partition("#")[0] for copy in self._standing.ledger.unsettled())
+            return Counter(unsettled) <= Counter(held)
 
         if held:
             self._lane.record.await_(settled, _MOMENTS * self._pace.settles)

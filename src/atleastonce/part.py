@@ -15,6 +15,8 @@ from atleastonce.relay.tcp import Relay
 from atleastonce.subjects.process import ProcessSubject
 
 _NOT_THERE = range(400, 500)
+_TRIES_AGAIN = 5.0
+"""Within how many seconds a service that lost its broker tries to reach it again: many clients wait for so long."""
 _PORT_GIVEN_BACK = 5.0
 """How long what is left of a killed process group may hold its port, in seconds."""
 
@@ -175,6 +177,13 @@ class Part:
     def isolated(self) -> bool:
         """Whether new links of it are refused."""
         return any(relay.refuses for relay in self.relays)
+
+    def await_refused(self) -> None:
+        """Wait until one that consumes has tried to reach its broker in vain: till then its links were cut, no more."""
+        if self.must_subscribe:
+            self.record.await_(
+                lambda: self.exited or any(relay.refused for relay in self.relays), _TRIES_AGAIN, pulse=0.05
+            )
 
     def cut(self, *, refuse: bool = False) -> int:
         """Reset every link, and `refuse` new ones until `mend`; return how many there were."""

@@ -68,7 +68,7 @@ def test_one_of_several_instances_stands_still_as_well() -> None:
     found = onward([carried_out(first, "write m1")])
     assert told(found) == [
         "publish m1; start shop; kill at write 1 of m1",
-        "publish m1; publish m2; pause at write 1 of m1",
+        "publish m1; publish m2; publish m1; pause at write 1 of m1",
     ]
     assert [list(each.messages) for each in found] == [["m1"], ["m1", "m2"]]
 

@@ -73,10 +73,13 @@ def _point(traced: Schedule, trap: Trap) -> Schedule:
 
 
 def _pause(traced: Schedule, trap: Trap) -> Schedule:
-    """Return the schedule in which one instance stands still at its n-th call, while others take what comes then."""
+    """Return the schedule in which one instance stands still at its n-th call, while others take what comes then.
+
+    That is the other messages, and then a second copy of the one that it holds.
+    """
     others = (each for each in traced.messages if each != trap.during)
     return msgspec.structs.replace(
         traced,
-        actions=publish(trap.during, *others),
+        actions=publish(trap.during, *others, trap.during),
         traps=(msgspec.structs.replace(trap, do="pause"),),
     )

@@ -60,6 +60,8 @@ class Relay:
         self._loop = loop
         self._upstream = upstream
         self.refuses = False
+        self.refused = 0
+        """How many links were refused since the last cut."""
         self._listeners: dict[Address, Address] = {}
         self._links: dict[int, Link] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -113,7 +115,7 @@ class Relay:
             await asyncio.sleep(0)  # the loop reads meanwhile
 
     def _cut(self, *, refuse: bool) -> int:
-        self.refuses = refuse
+        self.refuses, self.refused = refuse, 0
         live = [link for link in self._links.values() if not link.dead]
         for link in live:
             link.cut()
@@ -151,6 +153,7 @@ class Relay:
         link = Link(self, number, self._wire.codec(number))
         self._links[link.number] = link
         if self.refuses:
+            self.refused += 1
             link.refuse()
         else:
             self._spawn(self._connect(link, upstream))
