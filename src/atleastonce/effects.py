@@ -219,7 +219,13 @@ def restless(first: Observation, second: Observation, ignore: Iterable[str]) -> 
         return ""
     more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
     shown = ", ".join(paths[:_SHOWN]) + more
-    return f"{_MOVING if moving else _DIFFER}, so these prove nothing: {shown}; see observe.ignore"
+    gone = () if moving else sorted(filter(None, touched(first) - touched(second)))
+    advice = (
+        f"the second, behind a restart, shows nothing of {', '.join(gone)}: is that lost?"
+        if gone
+        else "see observe.ignore"
+    )
+    return f"{_MOVING if moving else _DIFFER}, so these prove nothing: {shown}; {advice}"
 
 
 def touched(clean: Observation) -> set[str | None]:

@@ -138,6 +138,16 @@ def test_output_with_another_body_differs() -> None:
     assert effects.compare(clean, other, {}, ["$.at", "$.n"]) == ()
 
 
+def test_a_message_that_one_clean_run_shows_nothing_of_may_be_lost() -> None:
+    """To ignore it would hide that."""
+    first = Observation(observed="clean-1", values={"/r/<m1.id> $": {"by": 1}})
+    second = Observation(observed="clean-2")
+    said = effects.restless(first, second, ())
+    assert said.endswith("/r/<m1.id> $; the second, behind a restart, shows nothing of m1: is that lost?"), (
+        said
+    )
+
+
 def test_unstable_names_where_two_clean_runs_differ() -> None:
     """Each place is named once."""
     first = Observation(observed="clean-1", values={"/a $": {"by": 1}}, outputs=outputs("m1:a"))

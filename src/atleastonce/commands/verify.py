@@ -16,7 +16,9 @@ from atleastonce.durations import Duration
 from atleastonce.errors import UsageError
 from atleastonce.exploration import DEFAULT, EXPLORERS
 from atleastonce.faults import RULES
+from atleastonce.findings import Findings
 from atleastonce.report.progress import watching
+from atleastonce.report.rows import counted
 from atleastonce.report.terminal import MEANINGS
 from atleastonce.scope import refuse
 
@@ -46,9 +48,17 @@ def run(
     ):
         with watching(shown.console, RULES) as watcher:
             findings = Campaign(site, plan, watcher).carry_out()
-        code = EXIT_CODES[findings.outcome]
-        shown.present([findings], list(running.brokers.values()), f"exit code {code}: {MEANINGS[code]}")
+        code, end = ending(findings)
+        shown.present([findings], list(running.brokers.values()), end)
     return code
+
+
+def ending(findings: Findings) -> tuple[int, str]:
+    """Return the exit code and what it means: kept so far, where not everything that was planned was carried out."""
+    code = EXIT_CODES[findings.outcome]
+    left = findings.planned - findings.carried_out
+    so_far = f" so far, with {counted(left, 'schedule')} left" if not code and left > 0 else ""
+    return code, f"exit code {code}: {MEANINGS[code]}{so_far}"
 
 
 def with_queue_type(contract: ContractFile, queue_type: QueueType | None) -> ContractFile:
