@@ -23,8 +23,6 @@ from atleastonce.standing import Looped, Standing, sentinels
 
 _THEIRS = ("request", "response", "confirm")
 """What services ask and are answered is theirs to deal with, an error too: Kafka's clients ask again by themselves."""
-_TIMED = frozenset({"recovers", "backlog-drains"})
-"""What is promised within a time: where nobody does so, the last effect is awaited like any other."""
 _STILL_PULSE = 0.05
 _STIRS = 10.0
 """How long a clean run that does not stand still, or shows no output, is watched, in seconds."""
@@ -172,12 +170,8 @@ class _Case:
         now = self._lane.record.clock()
         self._settled_since = now if self._settled_since is None else self._settled_since
         self._is_shown = self._standing.shown(self._wanted)
-        return self._is_shown or now - self._settled_since >= self._awaited()
-
-    def _awaited(self) -> float:
-        """Return how long the sentinel's effect is awaited: like any other, unless something is promised in time."""
-        timed = not _TIMED.isdisjoint(self._lane.contract.promised)
-        return max(self._pace.patience, self._limit() if timed else 0.0)
+        # For as long as anything else: a sentinel that comes late is no reason to doubt all the others.
+        return self._is_shown or now - self._settled_since >= max(self._pace.patience, self._limit())
 
     @property
     def _open(self) -> int:
