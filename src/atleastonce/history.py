@@ -13,6 +13,8 @@ import msgspec
 from atleastonce.schedule import Schedule
 
 FORMAT = 1
+ENDS = ("quiet", "unshown", "looped")
+"""The events that end a case; where they are not ok, it did not become quiet."""
 
 Side = Literal["subject", "broker", "runner"]
 
@@ -171,7 +173,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @property
     def stuck(self) -> bool:
         """Whether the case was given up because the service got nowhere."""
-        return any(event.event in ("quiet", "unshown", "looped") for event in self.failed)
+        return any(event.event in ENDS for event in self.failed)
 
     @property
     def waiting(self) -> Waiting:

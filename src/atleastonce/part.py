@@ -182,7 +182,9 @@ class Part:
         """Wait until one that consumes has tried to reach its broker in vain: till then its links were cut, no more."""
         if self.must_subscribe:
             self.record.await_(
-                lambda: self.exited or any(relay.refused for relay in self.relays), _TRIES_AGAIN, pulse=0.05
+                lambda: self.cancelled() or self.exited or any(relay.refused for relay in self.relays),
+                _TRIES_AGAIN,
+                pulse=0.05,
             )
 
     def cut(self, *, refuse: bool = False) -> int:

@@ -1,31 +1,11 @@
 """What comes late behind a fault is not lost: a correct service may have to wait for a sweep, or the end of a lease."""
 
 import pytest
+from receipts import CONTRACT
 
 from atleastonce.campaign import Plan
 from atleastonce.history_file import read
 from atleastonce.rejudging import rejudged
-
-CONTRACT = """
-[service]
-command = "{python} {script}"
-env = {{ AMQP_URL = "{{amqp_url}}", DATABASE = "{{data_dir}}/orders.db", AFTER = "{after}" }}
-[broker]
-kind = "rabbitmq"
-[input]
-queue = "orders"
-message = '{{"id": "{{id}}"}}'
-[output]
-queues = ["receipts"]
-id = "message_id"
-[observe]
-url = "sqlite:///{{data_dir}}/orders.db"
-sql = ["SELECT * FROM orders WHERE id = '{{id}}'"]
-[promises]
-nothing-lost = true
-effects-once = true
-recovers = true
-"""
 
 
 @pytest.fixture
@@ -37,7 +17,7 @@ def atleastonce_provider() -> str:
 @pytest.mark.parametrize(("after", "outcome", "in_vain"), [("8", "kept", 0), ("never", "broken", 15)])
 def test_what_a_sweep_gets_to_is_not_lost(subject, filled, tmp_path, after, outcome, in_vain):
     """Killed before it publishes; in clean runs everything comes at once. Judged offline, it comes to the same."""
-    path = filled(CONTRACT, "swept_outbox.py", after=after)
+    path = filled(CONTRACT + "recovers = true\n", "swept_outbox.py", setting="AFTER", value=after)
     plan = Plan(messages=1, explore=("crash",), confirm=1, shrink_budget=0, recovery=15)
     found = subject(path).verify(plan, histories=tmp_path / "histories").findings
     assert found.tallies["nothing-lost"].outcome == outcome, found.tallies

@@ -11,7 +11,7 @@ from atleastonce import effects
 from atleastonce.attempts import Series, series
 from atleastonce.checks.signs import unwitnessed
 from atleastonce.effects import Difference
-from atleastonce.history import Event, History, Moment, Observation
+from atleastonce.history import ENDS, Event, History, Moment, Observation
 from atleastonce.ledger import Ledger
 from atleastonce.schedule import HANDED_OVER, SENTINEL
 from atleastonce.verdict import Verdict
@@ -53,8 +53,6 @@ _FAILURES = {
     "published": "the broker did not confirm {copy}: {note}",
     "varied": "{note}",
 }
-NOT_QUIET = ("quiet", "unshown", "looped")
-"""The events that end a case; where they are not ok, it did not become quiet."""
 _NO_END = "the history does not say that the service became quiet"
 
 
@@ -89,14 +87,14 @@ class Case:
 
     def ended(self) -> None:
         """Raise Unjudgeable where it did not go as planned, or has no end; `unquiet` says which end it was."""
-        self.went_as_planned(apart_from=NOT_QUIET)
-        if not self.history.named(*NOT_QUIET):
+        self.went_as_planned(apart_from=ENDS)
+        if not self.history.named(*ENDS):
             raise Unjudgeable(_NO_END)
 
     @cached_property
     def unquiet(self) -> str | None:
         """Why it did not become quiet; None where it did."""
-        ends = self.history.named(*NOT_QUIET)
+        ends = self.history.named(*ENDS)
         if not ends:
             return _NO_END
         bad = next((event for event in ends if not event.ok), None)

@@ -196,7 +196,8 @@ def _tries(case: Case) -> Counter[tuple[str, str]]:
     for (service, copy, _, queue), times in case.handed.items():
         if copy and (copy, queue) not in own:
             tried[service, copy] += times
-    read = (each for each in case.history.named("fetch") if own and (each.copy, each.queue) in own)
+    fetched = case.history.named("fetch") if own else ()
+    read = (each for each in fetched if (each.copy, each.queue) in own)
     records = {(each.service, each.copy or "", each.queue, each.partition, each.offset) for each in read}
     tried.update((service, copy) for service, copy, *_ in records)
     return tried

@@ -1,6 +1,7 @@
 """Asks whether all that a case sent is settled, which is what promises about effects need."""
 
-from atleastonce.checks.case import NOT_QUIET, Case, Unjudgeable
+from atleastonce.checks.case import Case, Unjudgeable
+from atleastonce.history import ENDS
 
 _UNSHOWN = "unshown"
 
@@ -14,7 +15,7 @@ def became_settled(case: Case) -> None:
     if case.history.named(_UNSHOWN):
         case.went_as_planned(apart_from=(_UNSHOWN,))
     elif case.unquiet is not None and _was_cut_off(case) and not case.promises("recovers"):
-        case.went_as_planned(apart_from=NOT_QUIET)
+        case.went_as_planned(apart_from=ENDS)
         raise Unjudgeable(f"{case.unquiet}; to recover from a cut is not promised", occasion=False)
     else:
         case.became_quiet()

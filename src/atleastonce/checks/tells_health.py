@@ -6,9 +6,9 @@ then let the canary fly: where it was late too, or did not fly, a change that is
 case became quiet afterwards does not matter. Linear in the events.
 """
 
-from atleastonce.checks.case import NOT_QUIET, Case, Unjudgeable, judged
+from atleastonce.checks.case import Case, Unjudgeable, judged
 from atleastonce.checks.signs import is_healthy, unwitnessed
-from atleastonce.history import Event, History
+from atleastonce.history import ENDS, Event, History
 from atleastonce.verdict import Verdict
 
 PROMISE = "tells-health"
@@ -22,7 +22,7 @@ def check(history: History) -> Verdict:
 def _judged(case: Case) -> Verdict:
     if not case.planned("isolate"):
         raise Unjudgeable("the service was not cut off", occasion=False)
-    case.went_as_planned(apart_from=NOT_QUIET)
+    case.went_as_planned(apart_from=ENDS)
     events = case.history.events
     cut_off = [i for i, event in enumerate(events) if event.event == "isolated" and event.size]
     if not cut_off:
