@@ -52,7 +52,6 @@ class Between:
             loop, ("127.0.0.1", port), "shop", lambda _: HttpWire(names), self.record.add, self._strike
         )
         self.relay.to = "depot"
-        self._pool = urllib3.PoolManager(retries=False, timeout=1)
 
     def arm(self, when: When, event: str, fault: str) -> None:
         """Let a fault strike at an event of m1."""
@@ -60,12 +59,16 @@ class Between:
         self.relay.traps.arm([trap])
 
     def ask(self) -> int:
-        """Ask for m1; return the status, 0 for no answer."""
+        """Ask for m1 by a connection of its own; return the status, 0 for no answer.
+
+        By the last one it could be asked while that is being cut.
+        """
         url = "http://{}:{}/take".format(*self.relay.address)
-        try:
-            return int(self._pool.request("POST", url, body=ID).status)
-        except urllib3.exceptions.HTTPError:
-            return 0
+        with urllib3.PoolManager(retries=False, timeout=1) as pool:
+            try:
+                return int(pool.request("POST", url, body=ID).status)
+            except urllib3.exceptions.HTTPError:
+                return 0
 
     def seen(self, last: str) -> list[tuple[str, bool]]:
         """Return what was recorded up to such an event, without links that opened and closed.
