@@ -46,7 +46,7 @@ def property(session: nox.Session) -> None:  # noqa: A001 - the session is calle
 @nox.session
 def integration(session: nox.Session) -> None:
     """Does everything work with real brokers, in containers and as processes?"""
-    session.run("pytest", "tests/integration", *session.posargs)
+    session.run("pytest", "tests/integration", "--durations=30", "--durations-min=10", *session.posargs)
 
 
 @nox.session

@@ -38,6 +38,18 @@ def atleastonce_provider(request: pytest.FixtureRequest) -> ProviderName:
     return provider
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave two of four to the thorough run, where a test is run on both providers and on both types of queue."""
+    for item in items:
+        case = getattr(item, "callspec", None)
+        if case is not None and (case.params.get("atleastonce_provider"), case.params.get("queue_type")) in (
+            ("docker", "classic"),
+            ("native", "quorum"),
+        ):
+            item.add_marker(pytest.mark.thorough)
+
+
 @pytest.fixture
 def atleastonce_brokers(
     request: pytest.FixtureRequest, atleastonce_lifetime: Lifetime, atleastonce_brokers: Brokers

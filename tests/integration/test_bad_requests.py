@@ -24,9 +24,9 @@ AMPLE = 1_000_000
 
 
 @pytest.fixture
-def count(pytestconfig: pytest.Config) -> int:
+def count(thorough: bool) -> int:
     """Give how many requests each service gets."""
-    return 10_000 if pytestconfig.getoption("--thorough") else 300
+    return 10_000 if thorough else 300
 
 
 @pytest.fixture

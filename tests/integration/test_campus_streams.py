@@ -101,9 +101,9 @@ def events_of(plan: Plan) -> Counter[str]:
 
 
 @pytest.mark.timeout(600)
-def test_crashes_and_duplicates_change_nothing(log: Log, tmp_path: Path, pytestconfig) -> None:
+def test_crashes_and_duplicates_change_nothing(log: Log, tmp_path: Path, thorough: bool) -> None:
     """Every order twice, inventory and analytics killed in the middle again and again: exact figures, one digest."""
-    plan = Plan(orders=10_000 if pytestconfig.getoption("--thorough") else 2_000)
+    plan = Plan(orders=10_000 if thorough else 2_000)
     pace = {"THROTTLE": str(plan.orders), "BATCH": "100", **SESSION}
     inventory, analytics = log.inventory(tmp_path, **pace), log.analytics(tmp_path, **pace)
     with started(inventory, analytics), log.producing(str(plan.orders), "--copies", "2") as ended:

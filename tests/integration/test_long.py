@@ -27,9 +27,9 @@ def atleastonce_provider() -> str:
 
 
 @pytest.fixture
-def size(pytestconfig: pytest.Config) -> tuple[int, int]:
+def size(thorough: bool) -> tuple[int, int]:
     """Give how many orders wait, and how often the service is killed."""
-    return (20_000, 20) if pytestconfig.getoption("--thorough") else (1_000, 5)
+    return (20_000, 20) if thorough else (1_000, 5)
 
 
 def drained(lane: Lane, orders: int, kills: int) -> None:

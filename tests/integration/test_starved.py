@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from slices import thoroughly
 
 from atleastonce.brokers import Broker
 from atleastonce.campaign import Campaign, Plan
@@ -90,7 +91,7 @@ def atleastonce_provider():
     return "native"
 
 
-@pytest.mark.parametrize("broker", ["rabbitmq", "kafka"])
+@pytest.mark.parametrize("broker", ["rabbitmq", thoroughly("kafka")])
 def test_a_starved_machine_never_accuses_the_reference(
     campus, atleastonce_brokers, atleastonce_lifetime, no_stop, broker
 ):

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from slices import sliced
 
 from atleastonce.campaign import Plan
 from atleastonce.commands import reference
@@ -14,6 +15,7 @@ from atleastonce.history import History
 from atleastonce.subjects import tracing
 from atleastonce.watching import Silent
 from campus_food.mutants import MUTANTS
+from campus_food.rabbitmq import topology
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -34,6 +36,7 @@ command = "{python} {script} show {{data_dir}} {{id}}"
 effects-once = true
 nothing-lost = true
 """
+LANGUAGES = ("python", "node", "go", "java")
 WRITES = Plan(explore=("writes",), messages=1, confirm=1, shrink_budget=10, recovery=0)
 
 
@@ -98,11 +101,9 @@ def sprung(history: History) -> bool:
     return any(event.event == "sprung" for event in history.events)
 
 
-@pytest.mark.parametrize("language", ["python", "node", "go", "java"])
-def test_a_mark_before_its_effect_is_found_in_any_language(subject, tmp_path, pytestconfig, language):
+@pytest.mark.parametrize("language", sliced(LANGUAGES, ["python"]))
+def test_a_mark_before_its_effect_is_found_in_any_language(subject, tmp_path, language):
     """Careless, the message is lost between mark and effect; careful, it is kept wherever the service dies."""
-    if not pytestconfig.getoption("--thorough") and language in ("go", "java"):
-        pytest.skip("two languages take a minute; --thorough tries all four")
     words = command(language, tmp_path)
     outcomes = {}
     for careful in ("no", "yes"):
@@ -125,11 +126,11 @@ def test_a_mark_before_its_effect_is_found_in_any_language(subject, tmp_path, py
     }
 
 
-@pytest.mark.parametrize("mutant", ["mark-before-effect", "mark-after-effect", "ghost-event"])
-def test_every_walk_of_a_mutant_finds_the_same_points(subject, tmp_path, pytestconfig, walks, mutant):
+@pytest.mark.parametrize(
+    "mutant", sliced(("mark-before-effect", "mark-after-effect", "ghost-event"), ["ghost-event"])
+)
+def test_every_walk_of_a_mutant_finds_the_same_points(subject, tmp_path, walks, mutant):
     """The same calls, in each walk, lead to the same broken promise; how many walks is for the run to say."""
-    if not pytestconfig.getoption("--thorough") and mutant != "ghost-event":
-        pytest.skip("takes a minute; --thorough walks all of them, three times")
     wrong = MUTANTS[mutant]
     contract = reference.contract(
         tmp_path, wrong.contract, mutant, wrong.module, wrong.instances, wrong.amended
@@ -144,12 +145,9 @@ def test_every_walk_of_a_mutant_finds_the_same_points(subject, tmp_path, pytestc
     assert walked == [walked[0]] * walks
 
 
-@pytest.mark.parametrize("queue_type", ["quorum", "classic"])
-def test_the_reference_keeps_its_promises_at_every_write_point(subject, campus, pytestconfig, queue_type):
+@pytest.mark.parametrize("queue_type", sliced(topology.QUEUE_TYPES, ["quorum"]))
+def test_the_reference_keeps_its_promises_at_every_write_point(subject, campus, queue_type, thorough):
     """Every point of three messages is hit, none is unknown; a run that is not thorough takes one message."""
-    thorough = pytestconfig.getoption("--thorough")
-    if not thorough and queue_type == "classic":
-        pytest.skip("takes a minute; --thorough does it")
     heard = Heard()
     plan = Plan(explore=("writes",), messages=3 if thorough else 1)
     found = subject(campus("rabbitmq", queue_type=queue_type)).verify(plan, heard).findings

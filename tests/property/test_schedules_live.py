@@ -56,13 +56,13 @@ def judging(rabbitmq: Broker, atleastonce_lifetime: Lifetime, tmp_path: Path):
 
 
 def test_random_schedules_break_nothing(
-    judging, pytestconfig: pytest.Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    judging, thorough: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whatever is sent twice, late or poisoned: nothing is broken, nothing unknown; the seed is printed."""
     number = int(os.environ.get("SCHEDULES_SEED") or random.SystemRandom().randrange(10**6))
     with capsys.disabled():
         print(f"\nSCHEDULES_SEED={number} draws the same again")  # noqa: T201 - to be found in the log
-    todo = drawn(25 * TOGETHER if pytestconfig.getoption("--thorough") else 5 * TOGETHER, number)
+    todo = drawn(25 * TOGETHER if thorough else 5 * TOGETHER, number)
     with judging(load(CONTRACT)) as judge:
         judged = judge(todo)
     wrong = [each for each in judged if bad(each)]
