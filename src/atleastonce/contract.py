@@ -115,11 +115,12 @@ class Progress(_Table, frozen=True, kw_only=True):
 
 
 class Replay(_Table, frozen=True, kw_only=True):
-    """The report that a replay must reproduce."""
+    """The report that a replay must reproduce; `without` names the variations that are not tried."""
 
     report: str = ""
     command: str = ""
     vary: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
 
 class Contract(_Table, frozen=True, kw_only=True):

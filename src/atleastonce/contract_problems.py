@@ -8,6 +8,7 @@ from atleastonce import templates
 from atleastonce.contract import Contract
 from atleastonce.conversion import near, shown
 from atleastonce.promises import PROMISES
+from atleastonce.schedule import VARIATIONS
 
 EVERYWHERE = ("port", "data_dir", "instance", "http:")
 RUNTIME = {
@@ -114,6 +115,9 @@ def _replay(contract: Contract) -> Iterator[str]:
     if replay is not None and bool(replay.report) == bool(replay.command):
         found = "one beside a command" if replay.report else "none"
         yield f"replay.report: found {found}, expected the address of the report (or replay.command, which prints it)"
+    for way in replay.without if replay is not None else ():
+        if way not in VARIATIONS:
+            yield f"replay.without: there is no such variation, {shown(way)}{near(way, VARIATIONS)}"
     if "replays-identically" not in contract.promised:
         return
     if contract.broker.kind != "kafka":

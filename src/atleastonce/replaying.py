@@ -36,6 +36,7 @@ goes, and where a hash puts it, follows from them. No state outlives a replay th
 own, or the second would take everything for known."""
 _ZONES = Path("/usr/share/zoneinfo")
 _ZONE = "Asia/Kathmandu"
+_LEAVE_OUT = 'replay.without = ["clock"] leaves this out'
 _VALUES = {
     "PYTHONHASHSEED": ("0", "1"),
     "TZ": ("UTC", _ZONE if (_ZONES / _ZONE).exists() else "<+0545>-5:45"),
@@ -180,7 +181,7 @@ class _Replay:
         why_not = None
         if self._schedule.replays == "clock":
             why_not = clock.unreached(process for part in second.parts for process in part.subject.members)
-        note = way.said if why_not is None else f"the wall clock was not set back: {why_not}"
+        note = way.said if why_not is None else f"the wall clock was not set back: {why_not}; {_LEAVE_OUT}"
         self._note("varied", ok=why_not is None, note=note)
 
     def _narrow(self, way: _Way) -> None:

@@ -292,6 +292,8 @@ WRONG = {
     "property of the second poison": (
         "[promises]", '[[poison]]\nname = "p"\n[[poison]]\nname = "q"\nproperties = { typ = "x" }\n[promises]',
         'poison[1].properties.typ: there is no such text property; did you mean "type"?'),
+    "no variation": ("[promises]", '[replay]\nreport = "http://127.0.0.1/"\nwithout = ["clocks"]\n[promises]',
+        'replay.without: there is no such variation, "clocks"; did you mean "clock"?'),
     "topic on RabbitMQ": ('queue = "in"', 'topic = "in"',
         'input.topic: found with broker.kind "rabbitmq", expected input.queue'),
     "no TOML": ("[broker]", "[broker",

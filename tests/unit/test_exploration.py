@@ -336,17 +336,19 @@ def test_a_log_is_read_again_in_every_way_that_may_not_matter() -> None:
         given, header=msgspec.structs.replace(given.header, schedule=Schedule(messages={"m1": whole}))
     )
     report = Replay(report="http://127.0.0.1:{port}/report", vary=("TZ", "PYTHONHASHSEED"))
-    one, four = (
+    fewer = msgspec.structs.replace(report, vary=(), without=("clock", "partitions"))
+    one, four, left = (
         [
             *EXPLORERS["replay"](
                 given,
-                msgspec.structs.replace(kafka, replay=report, topics={"orders": Topic(partitions=number)}),
+                msgspec.structs.replace(kafka, replay=which, topics={"orders": Topic(partitions=number)}),
             )
         ]
-        for number in (1, 4)
+        for which, number in ((report, 1), (report, 4), (fewer, 4))
     )
     assert [each.replays for each in one] == ["again", "clock", "batches", "env:TZ", *SEEDS]
     assert [each.replays for each in four] == ["again", "clock", "partitions", "batches", "env:TZ", *SEEDS]
+    assert [each.replays for each in left] == ["again", "batches"]
     assert {len(each.published) for each in four} == {12}
     assert {len(each.actions) for each in four} == {12 + 4 + 1}
     bodies = {message.body for message in four[0].messages.values()}

@@ -35,7 +35,8 @@ def replays(calm: History, contract: Contract) -> Iterator[Schedule]:
     log = publish(*messages, *[*messages][::_AGAIN])
     topic = contract.topics.get(contract.input.topic)
     several = topic is not None and topic.partitions > 1
-    ways = [way for way in VARIATIONS if several or way not in _ACROSS]
+    left_out = contract.replay.without if several else (*contract.replay.without, *_ACROSS)
+    ways = [way for way in VARIATIONS if way not in left_out]
     for name in contract.replay.vary:
         ways += [f"env:{name}={seed}" for seed in _SEEDS.get(name, ())] or [f"env:{name}"]
     for way in ways:
