@@ -42,6 +42,7 @@ class Ledger:
         self._unconfirmed: dict[_Place, Event] = {}
         self._unanswered: dict[_Place, Event] = {}
         self._own: set[tuple[str, str]] = set()
+        self._queues: set[tuple[str, str]] = set()
         self._read: set[tuple[str, str, int, int]] = set()
         self.settlements = 0
         self.delivered: Counter[str] = Counter()
@@ -52,6 +53,10 @@ class Ledger:
         for event in events:
             if (take := self._TAKES.get(event.event)) is not None:
                 take(self, self._named(event) if self._between else event)
+
+    def ways_in(self, copy: str) -> int:
+        """Return out of how many queues a copy was delivered that the subject had not passed it on to."""
+        return max(1, sum(each[0] == copy for each in self._queues - self._own))
 
     def unsettled(self) -> tuple[str, ...]:
         """Return the confirmed copies that nothing has settled for good, and what is in hand on a live link.
@@ -170,6 +175,7 @@ class Ledger:
     def _tried(self, event: Event) -> None:
         """Count a delivery, and that of a record which the subject produced itself once: it may not be due yet."""
         record = (event.copy or "", event.queue, event.partition, event.offset)
+        self._queues.add(record[:2])
         if event.event == "fetch" and record[:2] in self._own:
             if record in self._read:
                 return

@@ -276,7 +276,8 @@ class Standing:
             return
         for copy, times in self.ledger.delivered.items():
             poison = copy.partition("#")[0] in self._poisons
-            if times > (self._poison_limit if poison else _INNOCENT):
+            limit = self._poison_limit if poison else _INNOCENT
+            if times > limit and times > limit * self.ledger.ways_in(copy):
                 raise Looped(f"{copy} was delivered {times} times", copy=copy)
 
 

@@ -139,6 +139,15 @@ def test_attempts_are_bounded(tries: int, outcome: str) -> None:
     assert judged(happened + "; reject p1#1; quiet").outcome == outcome
 
 
+@pytest.mark.parametrize(("tries", "outcome"), [(4, "kept"), (5, "broken")])
+def test_attempts_are_bounded_for_each_queue_that_an_exchange_fills(tries: int, outcome: str) -> None:
+    """Two consumers of one service, a queue each: both may try it as often as one."""
+    each = (f"deliver p1#1 >{queue}; requeue p1#1; " * (tries - 1) for queue in ("in", "log"))
+    last = "deliver p1#1 >in; reject p1#1; deliver p1#1 >log; reject p1#1"
+    both = ASIDE._replace(dead="p1 p1")
+    assert judged(AROUND.format("".join(each) + last) + "; quiet; canary", both).outcome == outcome
+
+
 def test_interruption_costs_an_attempt_and_an_exit_does_not() -> None:
     """A crash of our making gives the poison back; a service that dies of it has tried it."""
     again = "deliver p1#1; {} *shop; closed;"

@@ -62,6 +62,13 @@ def test_record_of_a_topic_of_retries_is_counted_once() -> None:
     assert ledger(f"{tried}produce m1#1 >retry; {waits.replace('&0', '&1')}").delivered["m1#1"] == 4
 
 
+@pytest.mark.parametrize(("passed_on", "ways"), [("", 2), ("publish m1#1 >log; ", 1)])
+def test_each_queue_that_an_exchange_fills_is_a_way_in(passed_on: str, ways: int) -> None:
+    """From each of them a copy may be tried as often as from one; a queue that the subject fills is none."""
+    assert ledger("published m1#1").ways_in("m1#1") == 1
+    assert ledger(f"published m1#1; deliver m1#1 >in; {passed_on}deliver m1#1 >log").ways_in("m1#1") == ways
+
+
 def test_copy_that_its_group_has_passed_over_is_settled() -> None:
     """Once: where it is delivered all the same, offsets were moved back, and it is owed again."""
     passed = "published m1#1; passed-over m1#1"

@@ -63,9 +63,15 @@ def _tried_for_ever(case: Case) -> Verdict | None:
     most = _most_deliveries(case)
     tried = _tries(case)
     poisons = {*case.poisons}
-    over = {copy: n for (_, copy), n in tried.items() if n > most and copy.partition("#")[0] in poisons}
+    over = {}
+    for (service, copy), times in tried.items():
+        poison = copy.partition("#")[0]
+        if poison in poisons and times > (may := most * _queues(case, poison, service)):
+            over[copy] = times, may
     if over:
-        said = tuple(f"{copy} was delivered {n} times, at most {most} expected" for copy, n in over.items())
+        said = tuple(
+            f"{copy} was delivered {n} times, at most {may} expected" for copy, (n, may) in over.items()
+        )
         guilty = ours(copy.partition("#")[0] for copy in over)
         return _broken(f"{listed(guilty)} was tried again and again", said, guilty, surplus=True)
     looped = next(iter(case.history.named("looped")), None)
@@ -168,7 +174,7 @@ def _stopped(case: Case) -> Verdict | None:
 
 
 def _most_deliveries(case: Case) -> int:
-    """Return how often one copy of a poison may be delivered.
+    """Return how often one copy of a poison may be delivered out of each queue that it was put into.
 
     A broker with a delivery limit of L delivers L + 1 times. What holds several messages when one of them makes
     it fail gets all of them again, so that each poison may cost each other one its attempts. After an interruption
@@ -182,10 +188,13 @@ def _most_deliveries(case: Case) -> int:
     return (attempts + 1) * (max(1, copies) + interrupted) + interrupted
 
 
-def _queues(case: Case, poison: str) -> int:
-    """Return into how many queues an exchange put a message; those that a service passed it on to are none."""
-    passed_on = {event.queue for event in case.history.named("publish") if event.message == poison}
-    handed = {queue for _, _, message, queue in case.handed if message == poison}
+def _queues(case: Case, poison: str, service: str = "") -> int:
+    """Return into how many queues an exchange put a message, of one service or of all.
+
+    Those that a service passed it on to are none.
+    """
+    passed_on = {event.queue for event in case.history.named("publish", "produce") if event.message == poison}
+    handed = {queue for name, _, message, queue in case.handed if message == poison and service in ("", name)}
     return max(1, len(handed - passed_on))
 
 
