@@ -26,7 +26,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "1 edge": ("watchdog recording observe subjects", "lifetimes transports relay", "brokers casting"),
     "2 faults": ("canary faults",),
     "3 cases": (
-        "part sights measuring layout asking readership",
+        "part sights measuring asking readership",
+        "layout",
         "write_points",
         "assembly",
         "lane expectation",

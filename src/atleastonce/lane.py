@@ -97,6 +97,7 @@ class Lane:
             for part in self.parts:
                 part.await_ready()
                 part.await_health()
+            self._await_every_queue()
             self.await_every_partition()
             self._prepare(deadline)
             self.readership.delayed(self.namespace.delays())
@@ -104,6 +105,17 @@ class Lane:
             self.names.taps = frozenset(consumed & {*self.contract.output.queues})
             self._stack = stack.pop_all()
         return self
+
+    def _await_every_queue(self) -> None:
+        """Wait until all is consumed that other lanes consume: what an exchange has for the rest would be lost."""
+        readers = [part for part in self.parts if part.must_subscribe]
+        if readers:
+            self.site.extent.await_(
+                self.readership,
+                self.record,
+                lambda: self.site.stop.is_set() or not all(part.subject.alive for part in readers),
+                told=all(part.service.ready for part in readers),
+            )
 
     def await_every_partition(self) -> None:
         """Wait until every partition of the input is read: who begins at the end would miss what comes before that.

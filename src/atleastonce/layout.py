@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from atleastonce.contract import ContractFile
+from atleastonce.readership import Extent
 from atleastonce.relay.codec import Names, Wire
 from atleastonce.relay.tcp import Address
 from atleastonce.transports import Namespace
@@ -38,3 +39,5 @@ class Site:
     ids: set[bytes] = field(default_factory=set)
     """The ids of all its cases, in whichever lane: what carries one belongs there, also where a database outlives
     a lane."""
+    extent: Extent = field(default_factory=Extent)
+    """To how much the services subscribe in every lane."""

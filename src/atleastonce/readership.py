@@ -3,10 +3,15 @@
 from collections.abc import Callable, Collection, Mapping
 
 from atleastonce.history import Event
+from atleastonce.recording import Record
 from atleastonce.transports import Subscription
 
 TELLING = frozenset({"consume", "closed", "response", "buried", "delays", "expires"})
 """The events that say something of it: a relay sees a million of others."""
+_NEXT = 0.5
+"""Seconds within which a service that subscribes to one queue after the other comes to the next one."""
+_ALL = 5.0
+"""Seconds within which it comes to all that it subscribed to in another lane."""
 
 
 class Readership:
@@ -53,3 +58,30 @@ class Readership:
 
     def _of(self, queue: str) -> frozenset[tuple[str, int]]:
         return self._links.get(queue, frozenset())
+
+
+class Extent:
+    """To how much the services of a run subscribe: with the first subscription alone they are not ready for all."""
+
+    def __init__(self) -> None:
+        self._known = 0
+
+    def await_(
+        self, readership: Readership, record: Record, ended: Callable[[], bool], *, told: bool
+    ) -> None:
+        """Wait until they consume from as much as in another lane, or have `ended`.
+
+        The first lane finds out how much that is: at once where they have `told` that they are ready, otherwise once
+        nothing is added any more. Where it is less another time, less is awaited from then on.
+        """
+
+        def reads(many: int) -> Callable[[], bool]:
+            return lambda: len(readership.subscriptions) >= many or ended()
+
+        if self._known:
+            if not record.await_(reads(self._known), _ALL):
+                self._known = len(readership.subscriptions)
+            return
+        while not told and record.await_(reads(len(readership.subscriptions) + 1), _NEXT) and not ended():
+            pass
+        self._known = max(self._known, len(readership.subscriptions))

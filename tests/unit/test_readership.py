@@ -1,6 +1,9 @@
 """Who reads what, as the relays have seen it."""
 
-from atleastonce.readership import TELLING, Readership
+from collections.abc import Callable
+
+from atleastonce.readership import TELLING, Extent, Readership
+from atleastonce.recording import Record
 from atleastonce.transports import Subscription
 from histories import events
 
@@ -38,3 +41,61 @@ def test_one_member_over_one_link_reads_alone() -> None:
         )
     }
     assert [*alone.values()] == [False, True, False, False, True, False]
+
+
+class Played(Record):
+    """A record in which services subscribe to so many queues, one after the other, as fast as they are awaited."""
+
+    def __init__(self, queues: int) -> None:
+        super().__init__()
+        self.readership = Readership()
+        self.awaited = 0
+        self._left = [Subscription(f"queue-{number}") for number in range(queues)]
+        self.subscribe()
+
+    def subscribe(self) -> None:
+        """Let the next one be seen."""
+        self.readership.subscriptions |= {self._left.pop()}
+
+    def await_(self, true: Callable[[], bool], within: float, pulse: float = 0.02) -> bool:  # noqa: ARG002 - no clock
+        """Let them subscribe until it is true; what they do not do at once they do not do in time."""
+        while not true():
+            self.awaited += 1
+            if not self._left:
+                return False
+            self.subscribe()
+        return True
+
+    def read(self, extent: Extent, *, told: bool = False, ended: bool = False) -> int:
+        """Return how much is consumed when the lane goes on."""
+        extent.await_(self.readership, self, lambda: ended, told=told)
+        return len(self.readership.subscriptions)
+
+
+def test_a_lane_goes_on_once_all_is_consumed() -> None:
+    """The first waits until nothing is added; the next until there is as much, and no longer."""
+    extent = Extent()
+    assert Played(3).read(extent) == 3
+    again = Played(3)
+    assert (again.read(extent), again.awaited) == (3, 2)
+    assert Played(4).read(extent) == 3
+
+
+def test_what_says_that_it_is_ready_is_believed() -> None:
+    """Then nothing is waited for."""
+    assert Played(3).read(Extent(), told=True) == 1
+
+
+def test_where_less_is_consumed_less_is_awaited_from_then_on() -> None:
+    """An instance may leave queues to another one, and wait for its turn: that costs time in one lane alone."""
+    extent = Extent()
+    assert [Played(queues).read(extent) for queues in (3, 2)] == [3, 2]
+    last = Played(3)
+    assert (last.read(extent), last.awaited) == (2, 1)
+
+
+def test_what_has_ended_is_not_awaited() -> None:
+    """Not for what it does not subscribe to any more."""
+    extent = Extent()
+    Played(3).read(extent)
+    assert Played(3).read(extent, ended=True) == 1
