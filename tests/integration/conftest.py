@@ -31,11 +31,22 @@ def ctrl_c() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(params=["docker", "native"])
+@pytest.fixture
 def atleastonce_provider(request: pytest.FixtureRequest) -> ProviderName:
-    """Run a test once per provider."""
+    """Say where the brokers of a test come from."""
     provider: ProviderName = request.param
     return provider
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test once per provider, or with those that its mark names: what takes long shows the same on any."""
+    given = any(
+        "atleastonce_provider" in each.args[0] for each in metafunc.definition.iter_markers("parametrize")
+    )
+    if "atleastonce_provider" in metafunc.fixturenames and not given:
+        named = metafunc.definition.get_closest_marker("provider")
+        providers = named.args if named else ("docker", "native")
+        metafunc.parametrize("atleastonce_provider", providers, indirect=True)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -43,9 +54,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave two of four to the thorough run, where a test is run on both providers and on both types of queue."""
     for item in items:
         case = getattr(item, "callspec", None)
-        if case is not None and (case.params.get("atleastonce_provider"), case.params.get("queue_type")) in (
-            ("docker", "classic"),
-            ("native", "quorum"),
+        marked = item.get_closest_marker("provider") is not None
+        if (
+            case is not None
+            and not marked
+            and (case.params.get("atleastonce_provider"), case.params.get("queue_type"))
+            in (
+                ("docker", "classic"),
+                ("native", "quorum"),
+            )
         ):
             item.add_marker(pytest.mark.thorough)
 

@@ -6,7 +6,7 @@ import pytest
 
 from atleastonce.campaign import Plan
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.provider("native"), pytest.mark.timeout(300)]
 
 CONTRACT = """
 [service]
@@ -52,12 +52,6 @@ def definitions(way: str) -> str:
             "policies": [] if way == "message" else [policy],
         }
     )
-
-
-@pytest.fixture
-def atleastonce_provider() -> str:
-    """Say which broker is used: one provider is enough."""
-    return "native"
 
 
 @pytest.mark.parametrize("way", ["exchange", "message", "nack", "lost"])

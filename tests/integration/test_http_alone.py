@@ -4,7 +4,7 @@ import pytest
 
 from atleastonce.campaign import Plan
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.provider("native"), pytest.mark.timeout(180)]
 
 CONTRACT = """
 [service]
@@ -22,12 +22,6 @@ accepts-honestly = true
 """
 POST = ("POST http://127.0.0.1:{port}/pay", '{"id": "{id}"}')
 PUT = ("PUT http://127.0.0.1:{port}/paid/{id}", '{"by": "card"}')
-
-
-@pytest.fixture
-def atleastonce_provider() -> str:
-    """Say which broker is used: none is."""
-    return "native"
 
 
 @pytest.mark.parametrize(

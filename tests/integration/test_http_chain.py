@@ -12,7 +12,7 @@ from atleastonce.campaign import Plan
 from atleastonce.contract import ContractFile
 from atleastonce.contract_file import load, parse
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.provider("native"), pytest.mark.timeout(300)]
 
 CONTRACT = Path(__file__).parent / "subjects" / "chain.toml"
 PLAN = Plan(messages=1, explore=("duplicates", "http", "outage"), shrink_budget=10, recovery=0)
@@ -25,12 +25,6 @@ BUGS = {
 }
 LIKE_OTHERS = {"amnesia", "hot"}
 """Found in the same way as another one, by the same promise."""
-
-
-@pytest.fixture
-def atleastonce_provider() -> str:
-    """Run each test once: there is no broker to provide."""
-    return "native"
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ import pytest
 
 from atleastonce.campaign import Plan
 
+pytestmark = pytest.mark.provider("native")
+
 CONTRACT = """
 [service]
 command = "{python} {script}"
@@ -28,12 +30,6 @@ nothing-lost = true
 effects-once = true
 accepts-honestly = true
 """
-
-
-@pytest.fixture
-def atleastonce_provider() -> str:
-    """Say which broker is used: one provider is enough."""
-    return "native"
 
 
 @pytest.mark.parametrize(("fault", "outcome"), [("", "kept"), ("sent-first", "broken")])

@@ -8,7 +8,7 @@ from atleastonce.commands import reference
 from atleastonce.schedule import Action, Message, Schedule, Trap, publish
 from campus_food.mutants import MUTANTS
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.provider("native"), pytest.mark.timeout(120)]
 
 SCHEDULES = {
     "reset-latest": Schedule(
@@ -28,12 +28,6 @@ SCHEDULES = {
 }
 LATE = "no-commit-on-revoke"
 """It commits late, which takes a minute."""
-
-
-@pytest.fixture
-def atleastonce_provider() -> str:
-    """Say which broker is used: one provider is enough for what takes a while."""
-    return "native"
 
 
 @pytest.mark.parametrize("mutant", sliced(SCHEDULES, SCHEDULES.keys() - {LATE}))

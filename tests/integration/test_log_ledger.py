@@ -4,7 +4,7 @@ import pytest
 
 from atleastonce.campaign import Plan
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.provider("native"), pytest.mark.timeout(240)]
 
 CONTRACT = """
 [service]
@@ -36,12 +36,6 @@ effects-once = true
 nothing-lost = true
 poison-set-aside = true
 """
-
-
-@pytest.fixture
-def atleastonce_provider() -> str:
-    """Say which broker is used: one provider is enough."""
-    return "native"
 
 
 @pytest.mark.parametrize(

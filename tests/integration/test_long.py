@@ -12,18 +12,12 @@ from atleastonce.schedule import Action, Message, Schedule, Trap, When, publish
 from atleastonce.site import laid_out
 from atleastonce.workshop import Workshop
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.provider("native"), pytest.mark.timeout(900)]
 
 CONTRACT = Path(__file__).parents[2] / "src" / "campus_food" / "contracts" / "rabbitmq.toml"
 WHEN: tuple[When, ...] = ("before", "after")
 EVENTS = ("deliver", "publish", "confirm", "ack")
 SEED = 20261124
-
-
-@pytest.fixture
-def atleastonce_provider() -> str:
-    """Say which broker is used: one provider is enough for what takes minutes."""
-    return "native"
 
 
 @pytest.fixture

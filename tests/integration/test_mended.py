@@ -4,11 +4,7 @@ import pytest
 
 from atleastonce.schedule import Action, Message, Schedule, publish
 
-
-@pytest.fixture
-def atleastonce_provider() -> str:
-    """Say which broker is used: one provider is enough."""
-    return "native"
+pytestmark = pytest.mark.provider("native")
 
 
 def test_a_service_that_ends_while_its_health_is_awaited_is_started_again(subject, campus):

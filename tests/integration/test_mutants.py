@@ -16,7 +16,7 @@ from atleastonce.workshop import Workshop
 from campus_food.green import GREEN
 from campus_food.mutants import MUTANTS
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.provider("native"), pytest.mark.timeout(600)]
 
 ON_KAFKA = ("auto-commit-early", "kafka-no-dedupe", "poison-blocks-partition")
 """Where outages take longer: what loses, doubles, and does not get over poison."""
@@ -34,12 +34,6 @@ LONG = ("ttl-eats-backlog", "lifo-drain", *REPORTS)
 """Of these dozens of messages wait, or a long log is read twice, which takes longer to shrink than a run is given."""
 AVOIDED = ("no-commit-on-revoke", "reads-uncommitted")
 """What is right is delivered nothing twice where these are: their promise has no occasion there."""
-
-
-@pytest.fixture
-def atleastonce_provider() -> str:
-    """Say which broker is used: one provider is enough for what takes minutes."""
-    return "native"
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ import pytest
 
 from atleastonce.campaign import Plan
 
+pytestmark = pytest.mark.provider("native")
+
 SCRIPT = Path(__file__).parent / "subjects" / "till.py"
 CONTRACT = """
 [service]
@@ -25,12 +27,6 @@ sql = [{queries}]
 effects-once = true
 nothing-lost = true
 """
-
-
-@pytest.fixture
-def atleastonce_provider() -> str:
-    """Say which broker is used: one provider is enough."""
-    return "native"
 
 
 def observing(folder: Path, careful: str, *queries: str, command: str = "") -> Path:

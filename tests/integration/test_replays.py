@@ -10,15 +10,9 @@ from atleastonce.contract import ContractFile
 from atleastonce.contract_file import load
 from atleastonce.schedule import Action, Schedule, publish
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.provider("native"), pytest.mark.timeout(180)]
 
 SUBJECTS = Path(__file__).with_name("subjects")
-
-
-@pytest.fixture
-def atleastonce_provider() -> str:
-    """Say which broker is used: what is judged is the service, which does not see the difference."""
-    return "native"
 
 
 def schedule(contract: ContractFile, way: str, number: int = 3) -> Schedule:

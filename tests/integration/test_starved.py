@@ -23,7 +23,7 @@ from atleastonce.report.telling import of_counterexample
 from atleastonce.site import laid_out
 from atleastonce.watching import Silent
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.provider("native"), pytest.mark.timeout(600)]
 
 HOGS_PER_CORE = 16
 
@@ -83,12 +83,6 @@ def verified_while_starving(
     with laid_out(contract, broker, lifetime, stop) as site, contextlib.ExitStack() as stack:
         watcher = StarvesFromTheSchedulesOn(stack, lifetime.environment())
         return Campaign(site, plan, watcher).carry_out()
-
-
-@pytest.fixture
-def atleastonce_provider():
-    """One provider is enough: it is the service and our own parts that starve."""
-    return "native"
 
 
 @pytest.mark.parametrize("broker", ["rabbitmq", thoroughly("kafka")])

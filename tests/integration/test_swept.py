@@ -7,11 +7,7 @@ from atleastonce.campaign import Plan
 from atleastonce.history_file import read
 from atleastonce.rejudging import rejudged
 
-
-@pytest.fixture
-def atleastonce_provider() -> str:
-    """Say which broker is used: one provider is enough."""
-    return "native"
+pytestmark = pytest.mark.provider("native")
 
 
 @pytest.mark.parametrize(("after", "outcome", "in_vain"), [("8", "kept", 0), ("never", "broken", 15)])

@@ -5,11 +5,7 @@ from receipts import CONTRACT
 
 from atleastonce.campaign import Plan
 
-
-@pytest.fixture
-def atleastonce_provider() -> str:
-    """Say which broker is used: one provider is enough."""
-    return "native"
+pytestmark = pytest.mark.provider("native")
 
 
 @pytest.mark.parametrize(("writes", "outcome"), [("before", "kept"), ("behind", "broken")])

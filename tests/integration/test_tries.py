@@ -4,6 +4,8 @@ import pytest
 
 from atleastonce.campaign import Plan
 
+pytestmark = pytest.mark.provider("native")
+
 CONTRACT = """
 [service]
 command = "{python} {script}"
@@ -23,12 +25,6 @@ effects-once = true
 nothing-lost = true
 poison-set-aside = {{ attempts = 3 }}
 """
-
-
-@pytest.fixture
-def atleastonce_provider() -> str:
-    """Say which broker is used: one provider is enough."""
-    return "native"
 
 
 @pytest.mark.parametrize("way", ["memory", "copies", "wrapped"])

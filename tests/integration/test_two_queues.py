@@ -4,6 +4,8 @@ import pytest
 
 from atleastonce.campaign import Plan
 
+pytestmark = pytest.mark.provider("native")
+
 CONTRACT = """
 [service]
 command = "{python} {script}"
@@ -25,12 +27,6 @@ nothing-lost = true
 poison-set-aside = true
 backlog-drains = true
 """
-
-
-@pytest.fixture
-def atleastonce_provider() -> str:
-    """Say which broker is used: one provider is enough."""
-    return "native"
 
 
 def test_two_queues_and_two_kinds_of_lines_are_kept(subject, filled):

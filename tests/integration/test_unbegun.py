@@ -9,6 +9,8 @@ from atleastonce.campaign import Plan
 from atleastonce.errors import ServiceError
 from atleastonce.history_file import load
 
+pytestmark = pytest.mark.provider("native")
+
 SCRIPT = Path(__file__).parent / "subjects" / "till.py"
 CONTRACT = """
 [service]
@@ -28,12 +30,6 @@ effects-once = true
 """
 CLEAN = 2
 """Starts that clean runs take: the second begins with a restart."""
-
-
-@pytest.fixture
-def atleastonce_provider() -> str:
-    """Say which broker is used: one provider is enough."""
-    return "native"
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ CAME_OUT = [
 ]
 
 
-@pytest.mark.parametrize("atleastonce_provider", ["docker", thoroughly("native")])
+@pytest.mark.provider("docker", thoroughly("native"))
 @pytest.mark.usefixtures("kafka")  # skips, or fails under CI, where there is no broker of this provider
 def test_the_walk_gives_the_outcomes_of_the_original(tmp_path, atleastonce_provider):
     """Every step shows what was expected and found, in this order, and the exit code is 0."""

@@ -71,7 +71,7 @@ def test_the_other_services_keep_every_promise(subject, campus, stem):
     assert {name: tally.outcome for name, tally in found.tallies.items()} == kept, found.tallies
 
 
-@pytest.mark.parametrize("atleastonce_provider", ["native"])
+@pytest.mark.provider("native")
 def test_duplicates_change_nothing(subject, campus):
     """A publisher may send again after an unknown confirm: the reference recognises every second copy."""
     for broker in ("rabbitmq", "kafka"):
@@ -80,7 +80,7 @@ def test_duplicates_change_nothing(subject, campus):
         assert sum(tally.broken + tally.unknown for tally in tallies.values()) == 0, tallies
 
 
-@pytest.mark.parametrize("atleastonce_provider", ["native"])
+@pytest.mark.provider("native")
 def test_a_database_may_outlive_the_lane(subject, campus, tmp_path):
     """What the reference tells again as it starts, of an earlier lane, is late for no case of the next one."""
     text = campus("rabbitmq").text.replace('reset = "fresh-ids"', 'reset = "restart"')

@@ -17,7 +17,7 @@ from atleastonce.watching import Silent
 from campus_food.mutants import MUTANTS
 from campus_food.rabbitmq import topology
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.provider("native"), pytest.mark.timeout(300)]
 
 SUBJECTS = Path(__file__).parent / "subjects"
 CONTRACT = """
@@ -49,12 +49,6 @@ class Heard(Silent):
     def judged(self, judged: Judged) -> None:
         """Remember it."""
         self.all.append(judged)
-
-
-@pytest.fixture
-def atleastonce_provider() -> str:
-    """Say which broker is used: one provider is enough for what takes minutes."""
-    return "native"
 
 
 def tool(name: str) -> str:
