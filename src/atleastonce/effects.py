@@ -28,6 +28,7 @@ _NAME = re.compile(r"<(?P<message>[^.<>]+)\.\w+>")
 _DECIMAL = re.compile(r"-?\d{1,15}\.\d{1,9}")
 _DIGITS = 13
 _SHOWN = 3
+_EACH = "; each counts, since the contract names no output.id"
 _DIFFER, _MOVING = "two clean runs differ", "a clean run never stood still"
 RESTLESS = (_DIFFER, _MOVING)
 """How the reason begins why what was seen proves nothing."""
@@ -41,10 +42,11 @@ class Difference(msgspec.Struct, frozen=True):
     found: str
     expected: str
     message: str | None = None
+    hint: str = ""
 
     def describe(self) -> str:
         """Say it in one line."""
-        return f"{self.where}: {self.found}, expected {self.expected} (clean run)"
+        return f"{self.where}: {self.found}, expected {self.expected} (clean run){self.hint}"
 
 
 # -- snapshots as changes
@@ -301,6 +303,7 @@ def _compare_outputs(clean: Observation, run: Observation, ignore: tuple[str, ..
         return
     differing = {key[:2] for key in {*expected, *found} if expected.get(key) != found.get(key)}
     wanted_of, got_of = _by_place(expected, differing), _by_place(found, differing)
+    told_apart = {output.queue for output in run.outputs if output.id is not None}
     for message, queue in sorted(differing, key=str):
         wanted, got = wanted_of[message, queue], got_of[message, queue]
         more, fewer = got.total() > wanted.total(), got.total() < wanted.total()
@@ -310,6 +313,7 @@ def _compare_outputs(clean: Observation, run: Observation, ignore: tuple[str, ..
             found=_count(got) if more or fewer else _bodies(got - wanted),
             expected=_count(wanted) if more or fewer else _bodies(wanted - got),
             message=message,
+            hint=_EACH if more and queue not in told_apart else "",
         )
 
 

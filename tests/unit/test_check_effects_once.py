@@ -54,9 +54,13 @@ def test_output_under_the_same_id_is_one_output() -> None:
 
 
 def test_outputs_without_an_id_all_count() -> None:
-    """Where the contract declares no id, a second equal output is a second effect."""
+    """Where the contract declares no id, a second equal output is a second effect; and that is said."""
     clean = seen({"/stock": 9}, "m1")
-    assert judged(clean=clean, faulty=seen({"/stock": 9}, "m1 m1")).outcome == "broken"
+    verdict = judged(clean=clean, faulty=seen({"/stock": 9}, "m1 m1"))
+    why = (
+        "outputs of m1 in out: 2, expected 1 (clean run); each counts, since the contract names no output.id"
+    )
+    assert (verdict.outcome, verdict.evidence) == ("broken", (why,))
 
 
 def test_another_effect_is_broken_and_no_surplus() -> None:
