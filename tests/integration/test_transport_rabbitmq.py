@@ -11,6 +11,7 @@ import pytest
 
 from atleastonce.brokers import Broker
 from atleastonce.contract import BrokerTable, Contract, ContractFile, Input, OutputTable
+from atleastonce.transports import Subscription
 from atleastonce.transports.rabbitmq import RabbitmqNamespace
 
 OUTCOMES = ("quorum", "classic")
@@ -91,3 +92,15 @@ def test_outputs_are_read_while_more_of_them_come(namespace, channel, queue):
     taken += [each.body for each in namespace.outputs()]
     assert taken == sent
     channel.connection.close()
+
+
+def test_a_queue_that_is_another_connections_own_counts_as_empty(namespace, channel):
+    """The broker tells its depth to nobody else; what waits beside it is counted, and when it is gone it is gone."""
+    channel.queue_declare("own", exclusive=True)
+    channel.basic_publish("", "own", b"")
+    channel.basic_publish("", "classic", b"")
+    for _ in range(2):
+        assert namespace.depth({Subscription("own"), Subscription("classic")}) == 1
+    assert namespace.exists("own")
+    channel.connection.close()
+    assert not namespace.exists("own")

@@ -25,7 +25,7 @@ _MOST_TOGETHER = 10_000
 """How many of them at the most: AMQP counts prefetched messages in 16 bits."""
 _TOGETHER_WITHIN, _TOGETHER_PULSE = 1.0, 0.05
 """How long these are awaited, in seconds: where another consumer was faster, there are fewer."""
-_NOT_FOUND = 404
+_NOT_FOUND, _LOCKED = 404, 405
 _HTTP_ERROR = 400
 
 
@@ -52,6 +52,7 @@ class RabbitmqNamespace(NoLog):
         self.name = name if self._management else (self._split.path.lstrip("/") or "/")
         self._contract = contract.contract
         self._deleted: dict[str, Deleted] = {}
+        self._locked: set[str] = set()
         self._folder = contract.path.parent
         self._opened: (
             tuple[pika.BlockingConnection, pika.adapters.blocking_connection.BlockingChannel] | None
@@ -130,7 +131,7 @@ class RabbitmqNamespace(NoLog):
 
     def depth(self, subscriptions: Collection[Subscription]) -> int:
         """Count the ready messages by passive declaration: the management interface is seconds behind."""
-        return sum(self._count(queue) or 0 for queue in {s.queue for s in subscriptions})
+        return sum(self._count(queue) or 0 for queue in {s.queue for s in subscriptions} - self._locked)
 
     def exists(self, queue: str) -> bool:
         """Tell whether there is such a queue."""
@@ -198,7 +199,11 @@ class RabbitmqNamespace(NoLog):
         return [_letter(queue, *delivery) for delivery in found]
 
     def _count(self, queue: str) -> int | None:
-        """Return how many messages are ready in a queue, or None where there is no such queue."""
+        """Return how many messages are ready in a queue, or None where there is no such queue.
+
+        The broker tells it to nobody but the connection that declared a queue as its own ("exclusive"): it counts as
+        empty, since that connection consumes it for as long as there is such a queue.
+        """
         with _translated(f"read the depth of the queue {queue!r}"):
             try:
                 return int(self._channel().queue_declare(queue, passive=True).method.message_count)
@@ -206,6 +211,9 @@ class RabbitmqNamespace(NoLog):
                 self._drop()
                 if exc.reply_code == _NOT_FOUND:
                     return None
+                if exc.reply_code == _LOCKED:
+                    self._locked.add(queue)
+                    return 0
                 raise
 
     def _channel(self) -> pika.adapters.blocking_connection.BlockingChannel:
