@@ -17,7 +17,7 @@ from atleastonce.transports import Subscription
 _ATTEMPTS = 20
 """How often a poison may be tried where the contract promises nothing: the usual delivery limit."""
 _INNOCENT = 100
-"""How often any other copy may be delivered before the case is given up."""
+"""How often any other copy may be delivered, where nothing disturbs the service, before the case is given up."""
 _EXITS = 5
 """How often services may end by themselves, and settle nothing in between, in a case without poison."""
 
@@ -73,6 +73,9 @@ class Standing:
         self._exit_limit = (attempts + 1) * poisoned + disturbances + 1 if poisoned else _EXITS
         # Whatever interrupts it may make two of what is tried by copies, or have it forget how often that was.
         self._poison_limit = (attempts + 1) * (poisoned + disturbances) + disturbances + 1
+        # Behind a fault it may give back what it gets until it has reached again what it lost, hundreds of times a
+        # second: how long that may take is a deadline's business.
+        self._innocent_limit = inf if disturbances else _INNOCENT
 
     # -- reading
 
@@ -272,11 +275,13 @@ class Standing:
 
     def check_loops(self) -> None:
         """Raise Looped where a copy is delivered over and over; our own requests are no deliveries."""
-        if self.lane.contract.input.http or self.ledger.most_delivered <= min(self._poison_limit, _INNOCENT):
+        if self.lane.contract.input.http or self.ledger.most_delivered <= min(
+            self._poison_limit, self._innocent_limit
+        ):
             return
         for copy, times in self.ledger.delivered.items():
             poison = copy.partition("#")[0] in self._poisons
-            limit = self._poison_limit if poison else _INNOCENT
+            limit = self._poison_limit if poison else self._innocent_limit
             if times > limit and times > limit * self.ledger.ways_in(copy):
                 raise Looped(f"{copy} was delivered {times} times", copy=copy)
 
