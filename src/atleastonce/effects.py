@@ -28,7 +28,7 @@ _NAME = re.compile(r"<(?P<message>[^.<>]+)\.\w+>")
 _DECIMAL = re.compile(r"-?\d{1,15}\.\d{1,9}")
 _DIGITS = 13
 _SHOWN = 3
-_EACH = "; each counts, since the contract names no output.id"
+_EACH = "; each counts, since no output.id tells them apart"
 _DIFFER, _MOVING = "two clean runs differ", "a clean run never stood still"
 RESTLESS = (_DIFFER, _MOVING)
 """How the reason begins why what was seen proves nothing."""

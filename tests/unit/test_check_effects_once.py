@@ -57,9 +57,7 @@ def test_outputs_without_an_id_all_count() -> None:
     """Where the contract declares no id, a second equal output is a second effect; and that is said."""
     clean = seen({"/stock": 9}, "m1")
     verdict = judged(clean=clean, faulty=seen({"/stock": 9}, "m1 m1"))
-    why = (
-        "outputs of m1 in out: 2, expected 1 (clean run); each counts, since the contract names no output.id"
-    )
+    why = "outputs of m1 in out: 2, expected 1 (clean run); each counts, since no output.id tells them apart"
     assert (verdict.outcome, verdict.evidence) == ("broken", (why,))
 
 
