@@ -275,9 +275,8 @@ class Standing:
 
     def check_loops(self) -> None:
         """Raise Looped where a copy is delivered over and over; our own requests are no deliveries."""
-        if self.lane.contract.input.http or self.ledger.most_delivered <= min(
-            self._poison_limit, self._innocent_limit
-        ):
+        least = min(self._poison_limit, self._innocent_limit)
+        if self.lane.contract.input.http or self.ledger.most_delivered <= least:
             return
         for copy, times in self.ledger.delivered.items():
             poison = copy.partition("#")[0] in self._poisons

@@ -22,6 +22,8 @@ from campus_food.rabbitmq import topology
 ROOT = Path(__file__).parents[2]
 SUBJECTS = Path(__file__).parent / "subjects"
 CONTRACTS = ROOT / "src" / "campus_food" / "contracts"
+OTHER_HALF = (("docker", "classic"), ("native", "quorum"))
+"""Of the pairs of provider and type of queue, those that only the thorough run tries."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,16 +56,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave two of four to the thorough run, where a test is run on both providers and on both types of queue."""
     for item in items:
         case = getattr(item, "callspec", None)
-        marked = item.get_closest_marker("provider") is not None
-        if (
-            case is not None
-            and not marked
-            and (case.params.get("atleastonce_provider"), case.params.get("queue_type"))
-            in (
-                ("docker", "classic"),
-                ("native", "quorum"),
-            )
-        ):
+        if case is None or item.get_closest_marker("provider") is not None:
+            continue
+        if (case.params.get("atleastonce_provider"), case.params.get("queue_type")) in OTHER_HALF:
             item.add_marker(pytest.mark.thorough)
 
 
