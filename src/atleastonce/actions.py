@@ -96,6 +96,7 @@ class Actor:
 
     def _publish(self, message: str) -> bool:
         """Publish it; where a service is killed meanwhile, it is started again before whoever asks it has given up."""
+        self._lane.readership.await_whole(self._lane.record, self._out_of_reach, self._pace.deadline)
         deadly = tuple(each for each in self._schedule.traps if each.do == "kill" and each.about == message)
         if deadly:
             self._sending.publish_until(lambda: self._have_sprung(deadly), message, self._pace.quiet)
@@ -104,6 +105,10 @@ class Actor:
         # What follows is for others, which go on while this one is handled.
         self._await_sprung(tuple(trap for trap in self._pauses if trap.about == message))
         return True
+
+    def _out_of_reach(self) -> bool:
+        self.go_on()
+        return any(part.down or part.isolated for part in self._lane.parts)
 
     def _burst(self, message: str) -> bool:
         self._sending.burst(message)
@@ -196,7 +201,7 @@ class Actor:
 
     def _rebalance(self, service: str) -> bool:
         """Let a second member join once all was handed over and nothing passes: what is done may not be settled."""
-        self._lane.record.await_(self._handed_over, _MOMENTS * self._pace.settles)
+        self._lane.record.await_(lambda: self._standing.handed_over(_MOMENT), _MOMENTS * self._pace.settles)
         could = self._lane.namespace.rebalance(self._lane.readership.subscriptions)
         self._lane.note("rebalanced", service=service, note="" if could else "it takes no other member")
         return True
@@ -227,14 +232,6 @@ class Actor:
         move(self._lane.readership.subscriptions, first)
         self._lane.note(event, service=service)
         return True
-
-    def _handed_over(self) -> bool:
-        """Tell whether every copy was handed to a service, and nothing has passed for a moment since."""
-        self._standing.read()
-        delivered = self._standing.ledger.delivered
-        record = self._lane.record
-        sent = (each.copy for each in record.events() if each.event == "published" and each.ok)
-        return record.idle() > _MOMENT and all(delivered[str(copy)] for copy in sent)
 
     # -- links
 

@@ -34,7 +34,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
     is the status; 503 to a request that is not `ok` is the relay's own). The relay adds ``open`` and ``closed`` (a
     link, or one channel of it), ``unreached`` (nobody took the connection), ``delays`` (a queue that the subject
     declared to keep messages for a while, or put a copy into with a time to live; no queue: it gave such a copy to an
-    exchange) and ``expires`` (one whose messages live for `size` milliseconds).
+    exchange) and ``expires`` (one whose messages live for `size` milliseconds). A ``consume`` `settles` where nothing
+    is given back once its link is gone: without acknowledgements, or from a queue that ends with its consumers.
 
     The runner's own, of the schedule: ``published`` (a copy of ours; `ok` is the broker's confirm, or an
     answer of 2xx), ``asked`` (one request of ours to an HTTP service; `size` is the status, 0 for no answer),
@@ -51,15 +52,15 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
     ``buried`` (`ok`: every link of the dead client ended in order), ``arrived`` (a copy of ours lies among the
     outputs or dead letters), ``committed`` (its offset is, though the answer to that was lost), ``passed-over`` (a
     copy that nothing settled lies before an offset that the group has committed, or, with a `note`, before what it
-    reads since it is up: nobody gets it any more), ``depth`` (`size` messages wait in a queue), ``health`` (the
-    health endpoint changed; `size` is the status, 0 for none), ``quiet`` (`ok`; `note` is why not), ``unshown`` (all
-    is settled, but the sentinel's effect did not come), ``canary`` (`ok`: it kept its time), ``looped`` (a copy was
-    delivered, or a service ended by itself, more often than the contract allows; the case was given up), ``late`` (an
-    output of an earlier case), ``still`` (since when nothing moved in a clean run, if it ever stood still), ``seen``
-    (a copy is settled by what the service shows, where its offsets live in its own database), ``varied`` (`note`:
-    what a replay was made with; not `ok`: why it could not be), ``report`` (`note`: what the service reported of the
-    first `size` publications; `of`: ``first`` or ``second``, the replay) and ``recorder unreadable`` (our own
-    failures).
+    reads since it is up, or it went with a link of a subscription that `settles`: nobody gets it any more), ``depth``
+    (`size` messages wait in a queue), ``health`` (the health endpoint changed; `size` is the status, 0 for none),
+    ``quiet`` (`ok`; `note` is why not), ``unshown`` (all is settled, but the sentinel's effect did not come),
+    ``canary`` (`ok`: it kept its time), ``looped`` (a copy was delivered, or a service ended by itself, more often
+    than the contract allows; the case was given up), ``late`` (an output of an earlier case), ``still`` (since when
+    nothing moved in a clean run, if it ever stood still), ``seen`` (a copy is settled by what the service shows, where
+    its offsets live in its own database), ``varied`` (`note`: what a replay was made with; not `ok`: why it could not
+    be), ``report`` (`note`: what the service reported of the first `size` publications; `of`: ``first`` or ``second``,
+    the replay) and ``recorder unreadable`` (our own failures).
     """
 
     event: str

@@ -68,6 +68,11 @@ class Ledger:
         return tuple(dict.fromkeys((*self._waiting, *in_hand, *asked)))
 
     @property
+    def in_nobodys_hand(self) -> tuple[str, ...]:
+        """The copies that are owed and that no service holds on a live link: they wait in a queue, or nowhere."""
+        return tuple(self._waiting.keys() - self._in_hand.values())
+
+    @property
     def passed_on(self) -> bool:
         """Whether the subject published a copy of ours again, which may be at its end or come back."""
         return bool(self._twice_owed)

@@ -1,12 +1,12 @@
 """Who reads what, as the relays of one lane have seen it: queues, topics in groups, and where messages wait."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from atleastonce.history import Event
 from atleastonce.recording import Record
 from atleastonce.transports import Subscription
 
-TELLING = frozenset({"consume", "closed", "response", "buried", "delays", "expires"})
+TELLING = frozenset({"consume", "cut", "closed", "response", "buried", "delays", "expires"})
 """The events that say something of it: a relay sees a million of others."""
 _NEXT = 0.5
 """Seconds within which a service that subscribes to one queue after the other comes to the next one."""
@@ -25,6 +25,8 @@ class Readership:
         self._parking: frozenset[str] = frozenset()
         self._links: dict[str, frozenset[tuple[str, int]]] = {}
         self._members: frozenset[str] = frozenset()
+        self._volatile: dict[str, bool] = {}
+        self._most = 0
 
     def delayed(self, delays: Mapping[str, bool]) -> None:
         """Take which queues hand on what nobody takes out of them: always, or where a message says so."""
@@ -36,8 +38,10 @@ class Readership:
         match event.event:
             case "consume":
                 self.subscriptions |= {Subscription(event.queue, event.group)}
+                self._volatile[event.queue] = event.settles
                 self._links[event.queue] = self._of(event.queue) | {(event.service, event.link)}
-            case "closed" if not event.channel:
+                self._most = max(self._most, self._read)
+            case "cut" | "closed" if not event.channel:
                 link = (event.service, event.link)
                 self._links = {queue: links - {link} for queue, links in self._links.items()}
             case "response" if event.of == "join":
@@ -51,6 +55,23 @@ class Readership:
             case "expires":
                 self.expires[event.queue] = event.size
 
+    @property
+    def volatile(self) -> bool:
+        """Whether all that is consumed is gone with its link: no acknowledgements, or queues that end with it."""
+        return bool(self._volatile) and all(self._volatile.values())
+
+    def await_whole(self, record: Record, ended: Callable[[], bool], within: float) -> None:
+        """Wait until as many queues are read over live links as ever were, where all that is consumed is volatile.
+
+        What is published before goes with the link that a service has lost. It is over, too, once they have `ended`.
+        """
+        if self.volatile:
+            record.await_(lambda: self._read >= self._most or ended(), within)
+
+    @property
+    def _read(self) -> int:
+        return sum(bool(links) for links in list(self._links.values()))
+
     def is_read_alone(self, topic: str) -> bool:
         """Tell whether one member of a group, over one link, is all that reads a topic: it is where it asked last."""
         links = self._of(topic)
@@ -58,6 +79,25 @@ class Readership:
 
     def _of(self, queue: str) -> frozenset[tuple[str, int]]:
         return self._links.get(queue, frozenset())
+
+
+def gone_with_links(events: Iterable[Event]) -> frozenset[str]:
+    """Return the copies that may have gone with a link: sent before a service that had lost one subscribed again.
+
+    That is so of what needs no acknowledgement, which a broker hands to a consumer that is dead already, and of queues
+    that end with their consumers (`Readership.volatile`).
+    """
+    sent: set[str] = set()
+    gone: set[str] = set()
+    lost: set[str] = set()
+    for event in events:
+        if event.event == "published" and event.ok and event.copy:
+            sent.add(event.copy)
+        elif event.event == "cut" or (event.event == "closed" and not event.channel):
+            lost.add(event.service)
+        elif event.event == "consume" and event.settles and event.service in lost:
+            gone |= sent
+    return frozenset(gone)
 
 
 class Extent:

@@ -11,6 +11,7 @@ from atleastonce.lane import Lane
 from atleastonce.ledger import Ledger
 from atleastonce.progress import Progress
 from atleastonce.promises import PoisonSetAside
+from atleastonce.readership import gone_with_links
 from atleastonce.schedule import SENTINEL, Schedule
 from atleastonce.transports import Subscription
 
@@ -22,7 +23,8 @@ _EXITS = 5
 """How often services may end by themselves, and settle nothing in between, in a case without poison."""
 
 _ON_ITS_WAY = 1.0
-"""Seconds for which all queues are empty before a copy that was set aside, and came nowhere, is taken to be gone."""
+"""Seconds for which all queues are empty before a copy that was set aside, and came nowhere, is taken to be gone; or
+one that a service had not acknowledged, or need not, where its link took that with it."""
 _IDLE = 0.5
 """Seconds without an event before the broker is asked what a group has committed."""
 
@@ -63,6 +65,7 @@ class Standing:
         self._places: dict[str, tuple[int, int]] = {}
         self._asked = 0.0
         self._empty_since = inf
+        self._gone_since = inf
         promised = lane.contract.promised.get("poison-set-aside")
         attempts = promised.attempts if isinstance(promised, PoisonSetAside) else _ATTEMPTS
         disturbances = len(schedule.traps) + sum(action.verb != "publish" for action in schedule.actions)
@@ -113,6 +116,13 @@ class Standing:
 
     # -- questions
 
+    def handed_over(self, moment: float) -> bool:
+        """Tell whether every copy was handed to a service, and nothing has passed for a moment since, in seconds."""
+        self.read()
+        record, delivered = self.lane.record, self.ledger.delivered
+        sent = (each.copy for each in record.events() if each.event == "published" and each.ok)
+        return record.idle() > moment and all(delivered[str(copy)] for copy in sent)
+
     def settled(self) -> bool:
         """Tell whether every confirmed copy was settled by something that passed, and nothing waits."""
         self.read()
@@ -126,6 +136,7 @@ class Standing:
             self._note_committed()
         if self.ledger.unsettled():
             self._note_vanished()
+            self._note_gone()
             self._note_passed_over()
             return False
         if self.ledger.unconfirmed:
@@ -164,6 +175,26 @@ class Standing:
             if not self.lane.namespace.exists(event.queue):
                 note = "there is no such queue"
                 self.lane.note("return", copy=event.copy or "", queue=event.queue, note=note)
+
+    def _note_gone(self) -> None:
+        """Note the copies that were gone with a link: nobody has them, and no queue that the services read."""
+        readership, record = self.lane.readership, self.lane.record
+        if not readership.volatile:
+            return
+        gone = gone_with_links(record.events()) & {*self.ledger.in_nobodys_hand}
+        if not gone or self._depth(readership.subscriptions):
+            self._gone_since = inf
+            return
+        self._gone_since = min(self._gone_since, record.clock())
+        if record.clock() - self._gone_since >= _ON_ITS_WAY:
+            for copy in sorted(gone):
+                self.lane.note(
+                    "passed-over",
+                    copy=copy,
+                    settles=True,
+                    note="with the link: it was not to be acknowledged, or its queue was the link's own",
+                )
+            self.read()
 
     def _note_passed_over(self) -> None:
         """Note the copies before an offset that their group has committed, or reads on from: it gets these no more.

@@ -20,6 +20,7 @@ KILLED = (
 CUT = "published m1#1; deliver m1#1; ack m1#1; cut *shop; closed; " + BEHIND
 NOTHING_DIED = "no link died, and nothing that was killed was started again"
 OTHER_FAULT = "the schedule holds another fault than a crash or a dead link"
+LACKS_M2 = seen({"/r/<m1.id>": 1}, "sentinel:s")
 BOTH = seen({"/r/<m1.id>": 1, "/r/<m2.id>": 1}, "sentinel:s")
 
 
@@ -106,6 +107,34 @@ def test_message_under_way_is_not_charged_here() -> None:
         "cut *shop; closed; published m2#1; deliver m2#1", "deliver m2#1; cut *shop; published m2#1"
     )
     assert judged(early, seen({"/r/<m1.id>": 1}, "sentinel:s")).outcome == "kept"
+
+
+def test_what_went_with_the_dead_link_is_not_charged_here() -> None:
+    """Without acknowledgements, a broker hands to a dead consumer what comes before the service subscribes again."""
+    lost = "published m2#1; response m2#1 ~deliver; consume auto *shop; published sentinel#1; deliver sentinel#1 auto"
+    assert (
+        judged(f"published m1#1; deliver m1#1 auto; cut *shop; {lost}; quiet; canary", LACKS_M2).outcome
+        == "kept"
+    )
+    kept = lost.replace("consume auto", "consume")
+    found = judged(f"published m1#1; deliver m1#1 auto; cut *shop; {kept}; quiet; canary", LACKS_M2)
+    assert found.outcome == "broken"
+
+
+def test_sentinel_that_went_with_the_dead_link_proves_nothing() -> None:
+    """Nothing was published that the service could have got."""
+    early = "cut *shop; published sentinel#1; consume auto *shop; unshown! the sentinel did not come; canary"
+    found = judged(f"published m1#1; deliver m1#1 auto; {early}", None)
+    assert (found.outcome, found.reason) == (
+        "unknown",
+        "the sentinel came before the service had subscribed again, and nothing keeps it until then",
+    )
+
+
+def test_service_that_does_not_subscribe_again_is_broken() -> None:
+    """It had its time before the sentinel was published."""
+    never = "cut *shop; published sentinel#1; unshown! the sentinel did not come; canary"
+    assert judged(f"published m1#1; deliver m1#1 auto; {never}", None).outcome == "broken"
 
 
 def test_last_fault_counts() -> None:

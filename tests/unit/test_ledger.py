@@ -47,6 +47,13 @@ def test_settlement_that_the_broker_never_learnt_of_does_not_count(settled: str)
     assert ledger(again + f"; {settled}").unsettled() == ()
 
 
+def test_what_no_service_holds_waits_in_a_queue_or_nowhere() -> None:
+    """What is in hand may still be settled; once its link is gone, nobody has it."""
+    assert ledger("published m1#1; published m2#1; deliver m1#1").in_nobodys_hand == ("m2#1",)
+    assert ledger("published m1#1; deliver m1#1; closed").in_nobodys_hand == ("m1#1",)
+    assert ledger("published m1#1; deliver m1#1; ack m1#1").in_nobodys_hand == ()
+
+
 def test_copy_that_was_published_again_waits_somewhere_else() -> None:
     """In a topic for retries: that its first offset is committed says nothing of the second."""
     retried = ledger("published m1#1; fetch m1#1; produce m1#1 >retry; response m1#1")

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
-from atleastonce.readership import TELLING, Extent, Readership
+import pytest
+
+from atleastonce.readership import TELLING, Extent, Readership, gone_with_links
 from atleastonce.recording import Record
 from atleastonce.transports import Subscription
 from histories import events
@@ -25,6 +27,32 @@ def test_what_is_consumed_and_what_is_delayed_is_where_messages_wait() -> None:
     assert found.expires == {"in": 500}
 
 
+def test_all_is_volatile_where_every_subscription_is() -> None:
+    """One that keeps what it has until it is acknowledged is enough for others to be waited for in vain."""
+    own = "consume auto >in @1"
+    said = [seen(happened).volatile for happened in ("", own, f"{own}; consume >more @1", "consume >in @1")]
+    assert said == [False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("happened", "gone"),
+    [
+        ("published m1#1; deliver m1#1; cut *shop; consume auto *shop", {"m1#1"}),
+        ("cut *shop; published m1#1; consume auto *shop; published m2#1", {"m1#1"}),
+        ("published m1#1; closed *shop @1/0; consume auto *shop", {"m1#1"}),
+        ("published m1#1; cut *shop", set()),
+        ("published m1#1; consume auto *shop", set()),
+        ("published m1#1; cut *shop; consume *shop", set()),
+        ("published m1#1; cut *shop; consume auto *depot", set()),
+        ("published m1#1; closed *shop @1/4; consume auto *shop", set()),
+        ("published m1#1!; cut *shop; consume auto *shop", set()),
+    ],
+)
+def test_what_was_sent_before_it_subscribed_again_may_be_gone(happened: str, gone: set[str]) -> None:
+    """Only where the service had lost a link, and where nothing is given back."""
+    assert gone_with_links(events(happened)) == gone
+
+
 def test_one_member_over_one_link_reads_alone() -> None:
     """Not before it is in its group, nor with another link, be it of a reader without a group; nor once it is gone."""
     joined = "consume *shop >in @1; response *shop ~join"
@@ -41,6 +69,23 @@ def test_one_member_over_one_link_reads_alone() -> None:
         )
     }
     assert [*alone.values()] == [False, True, False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("happened", "awaited"),
+    [
+        ("consume auto >in @1; cut @1/0", True),
+        ("consume auto >in @1; consume auto >more @2; closed @1/0", True),
+        ("consume auto >in @1; cut @1/0; consume auto >in @2", False),
+        ("consume auto >gen-1 @1; closed @1/0; consume auto >gen-2 @2", False),
+        ("consume >in @1; cut @1/0", False),
+    ],
+)
+def test_what_is_volatile_is_awaited_until_it_is_read_again(happened: str, awaited: bool) -> None:
+    """Under whatever names: a broker gives a queue of one's own another one each time."""
+    played = Played(1)
+    seen(happened).await_whole(played, lambda: False, 1.0)
+    assert bool(played.awaited) is awaited
 
 
 class Played(Record):

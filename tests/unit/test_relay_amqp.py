@@ -192,7 +192,29 @@ def test_server_named_queue_is_known_by_its_name() -> None:
     talk.subject(commands.Queue.Declare(queue="", exclusive=True))
     talk.broker(commands.Queue.DeclareOk("amq.gen-1", 0, 0))
     talk.subject(Basic.Consume(queue="", consumer_tag="c"))
-    assert talk.events[-1] == Event(event="consume", side="subject", channel=1, queue="amq.gen-1")
+    assert talk.events[-1] == Event(
+        event="consume", side="subject", channel=1, queue="amq.gen-1", settles=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("declared", "no_ack", "volatile"),
+    [
+        ({}, False, False),
+        ({}, True, True),
+        ({"exclusive": True}, False, True),
+        ({"auto_delete": True}, False, True),
+        ({"durable": True}, False, False),
+    ],
+)
+def test_subscription_settles_where_nothing_is_given_back(
+    declared: dict[str, Any], no_ack: bool, volatile: bool
+) -> None:
+    """Without acknowledgements, or from a queue that ends with its consumers; whatever channel it was declared on."""
+    talk = Talk()
+    talk.sends("subject", frame.marshal(commands.Queue.Declare(queue="in", **declared), 2))
+    talk.subject(Basic.Consume(queue="in", consumer_tag="c", no_ack=no_ack))
+    assert talk.events[-1].settles is volatile
 
 
 def test_consumers_that_wait_for_no_answer() -> None:

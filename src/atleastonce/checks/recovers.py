@@ -28,6 +28,7 @@ def _judged(case: Case) -> Verdict:
         raise Unjudgeable("no crash and no dead link was planned", occasion=False)
     case.ended()
     index, fault = _fault(case)
+    index = _reached_again(case, index)
     later = _published_after(case, index)
     within = case.option(PROMISE, "within")
     deadline = f"within {within:g} s" if within else "in time"
@@ -97,6 +98,22 @@ def _fault(case: Case) -> tuple[int, str]:
     if found is None or (found[1] == "a restart of the broker" and not closed):
         raise Unjudgeable("no link died, and nothing that was killed was started again", occasion=False)
     return found
+
+
+def _reached_again(case: Case, index: int) -> int:
+    """Return from where on, behind a fault, what is published reaches the service: at once where queues keep it.
+
+    Without acknowledgements, or from a queue that ends with its consumers, what comes before it has subscribed again
+    goes with the dead link: that is the business of nothing-lost, too. Raise Unjudgeable where the sentinel did.
+    """
+    events = case.history.events
+    again = [at for at in range(index, len(events)) if events[at].event == "consume" and events[at].settles]
+    sent = next((at for at in range(index, len(events)) if events[at].copy == f"{SENTINEL}#1"), len(events))
+    if again and again[0] > sent:
+        raise Unjudgeable(
+            "the sentinel came before the service had subscribed again, and nothing keeps it until then"
+        )
+    return max((at for at in again if at < sent), default=index)
 
 
 def _words(trap: str, fault: str, event: Event) -> str:

@@ -18,6 +18,7 @@ from atleastonce.relay.amqp_methods import UNREADABLE, Ack, Publish
 from atleastonce.relay.codec import COPY_HEADER, From, Names
 
 _MARK = COPY_HEADER.encode()
+_NAMED_BY_BROKER = "amq.gen-"
 
 
 @dataclass
@@ -105,6 +106,7 @@ class Channel:
         self._transaction = _Transaction(number)
         self._published = 0
         self._queue = ""
+        self._unnamed_is_fleeting = False
         self._consuming: deque[_Source] = deque()
         self._getting: deque[_Source] = deque()
 
@@ -123,26 +125,15 @@ class Channel:
                     self.consumers[method.consumer_tag or ""] = source
                 else:
                     self._consuming.append(source)
-                yield Event(event="consume", side="subject", channel=self._number, queue=source.queue)
+                yield self._subscribed(source)
             case commands.Basic.Get():
                 source = self._source(method)
                 self._getting.append(source)
                 if source.queue not in self.polled:
                     self.polled.add(source.queue)
-                    yield Event(event="consume", side="subject", channel=self._number, queue=source.queue)
+                    yield self._subscribed(source)
             case commands.Queue.Declare():
-                self._queue = (method.queue or "") if method.nowait else self._queue
-                if _delays(method) and method.queue:
-                    yield Event(event="delays", side="subject", channel=self._number, queue=method.queue)
-                life = str((method.arguments or {}).get("x-message-ttl", ""))
-                if life.isdecimal() and int(life) and method.queue:
-                    yield Event(
-                        event="expires",
-                        side="subject",
-                        channel=self._number,
-                        queue=method.queue,
-                        size=int(life),
-                    )
+                yield from self._declared(method)
             case commands.Confirm.Select():
                 self._confirms = True
             case commands.Channel.Close():
@@ -164,6 +155,8 @@ class Channel:
                 self._getting.popleft()
             case commands.Queue.DeclareOk():
                 self._queue = method.queue or ""
+                if self._unnamed_is_fleeting and self._queue.startswith(_NAMED_BY_BROKER):
+                    self._names.fleeting.add(self._queue)
             case commands.Tx.CommitOk():
                 yield from self._transaction.committed()
             case commands.Channel.Close():
@@ -210,6 +203,26 @@ class Channel:
     def _source(self, method: commands.Basic.Consume | commands.Basic.Get) -> _Source:
         """Return what a subscription reads: no name means the queue that was declared last."""
         return _Source(method.queue or self._queue, bool(method.no_ack))
+
+    def _declared(self, method: commands.Queue.Declare) -> Iterator[Event]:
+        """Yield for how long messages are to stay in a queue, and keep in mind whether it stays itself."""
+        queue, fleeting = method.queue or "", bool(method.exclusive or method.auto_delete)
+        self._queue = queue if method.nowait else self._queue
+        if not queue:
+            self._unnamed_is_fleeting = fleeting
+            return
+        if fleeting:
+            self._names.fleeting.add(queue)
+        if _delays(method):
+            yield Event(event="delays", side="subject", channel=self._number, queue=queue)
+        life = str((method.arguments or {}).get("x-message-ttl", ""))
+        if life.isdecimal() and int(life):
+            yield Event(event="expires", side="subject", channel=self._number, queue=queue, size=int(life))
+
+    def _subscribed(self, source: _Source) -> Event:
+        """Return a subscription; it `settles` where what it holds is gone with the link."""
+        gone = source.no_ack or source.queue in self._names.fleeting
+        return Event(event="consume", side="subject", channel=self._number, queue=source.queue, settles=gone)
 
     def _delivered_from(self, method: Any) -> _Source:
         unknown = _Source(method.routing_key, no_ack=False)

@@ -95,8 +95,9 @@ class Names:
     Ids are UUIDs of ours, so that finding one in a body, a key or a header is proof. Shared by the runner,
     which fills it, and the codecs, which ask; both replace whole dicts, so no lock is needed. What is
     published to the queues of `taps` is copied to `tapped` (queue, body, properties): outputs that may not be
-    taken from a queue which another service consumes. `turns` is the order in which a log is served. `given` are
-    the ids of every case of a run, which the lanes of the run have in common.
+    taken from a queue which another service consumes. `fleeting` are queues that the subject declared to end with
+    their consumers. `turns` is the order in which a log is served. `given` are the ids of every case of a run, which
+    the lanes of the run have in common.
     """
 
     def __init__(self, given: set[bytes] | None = None) -> None:
@@ -105,6 +106,7 @@ class Names:
         self._bodies: Mapping[str, bytes] = {}
         self.taps: frozenset[str] = frozenset()
         self.tapped: deque[tuple[str, bytes, Any]] = deque()
+        self.fleeting: set[str] = set()
         self._given = set() if given is None else given
         self.turns = Turns()
 

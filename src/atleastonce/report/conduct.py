@@ -202,7 +202,7 @@ def _forgotten(event: Event) -> Step:
 
 def _passed_over(event: Event) -> Step:
     note = event.note or "its group has committed a later offset"
-    return Step("passed", str(event.message), "service", "service", note)
+    return Step("passed" if event.partition >= 0 else "gone", str(event.message), "service", "service", note)
 
 
 def _rebalanced(event: Event) -> Step:
