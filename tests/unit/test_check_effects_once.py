@@ -99,6 +99,44 @@ def test_effect_of_a_message_that_came_once_is_blamed_on_it() -> None:
     assert (verdict.outcome, verdict.blamed) == ("broken", ("m2",))
 
 
+ONCE = "published m1#1; deliver m1#1; ack m1#1; kill *shop; start *shop; quiet"
+
+
+def test_second_effect_of_what_came_once_is_broken() -> None:
+    """An outbox that is sent again behind a crash, under no id of its own: nobody delivered the input twice."""
+    clean, twice = seen({"/stock": 9}, "m1"), seen({"/stock": 9}, "m1 m1")
+    why = "outputs of m1 in out: 2, expected 1 (clean run); each counts, since no output.id tells them apart"
+    assert judged(ONCE, clean, twice) == Verdict(
+        promise="effects-once",
+        outcome="broken",
+        reason="m1 had another effect than one delivery has, though it was delivered once",
+        evidence=(why,),
+        blamed=("m1",),
+        surplus=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("happened", "faulty"),
+    [
+        (ONCE, ONE),
+        (ONCE, seen({"/stock": 8}, "m1:a")),
+        (ONCE, seen({"/stock": 9}, "m1:a ?:b")),
+        (ONCE.replace("kill *shop; start *shop; ", ""), seen({"/stock": 9}, "m1:a m1:b")),
+        (f"published p1#1; {ONCE}", seen({"/stock": 9}, "m1:a m1:b")),
+    ],
+    ids=["one effect", "a total", "an output of nobody", "no interruption", "poison"],
+)
+def test_what_came_once_is_accused_of_a_second_effect_of_its_own_alone(happened: str, faulty: Seen) -> None:
+    """A total may follow the clock, and what names no message may tell of the crash itself."""
+    verdict = judged(happened, ONE, faulty)
+    assert (verdict.outcome, verdict.occasion, verdict.reason) == (
+        "unknown",
+        False,
+        "no input was delivered twice",
+    )
+
+
 @pytest.mark.parametrize(
     "happened",
     [

@@ -49,10 +49,10 @@ def test_record_that_is_not_due_yet_is_no_attempt() -> None:
     assert outcomes == ["kept", "broken"]
 
 
-def test_duplicate_with_its_effect_is_kept() -> None:
-    """A duplicate is no poison; where there is none, no effect is compared either."""
-    reason = "delivered more than once, m1 was not set aside"
-    assert judged(TWICE, seen()) == Verdict(promise=PROMISE, outcome="kept", reason=reason)
+def test_duplicate_that_is_not_set_aside_says_nothing_of_poison() -> None:
+    """A duplicate alone may break the promise; that it is kept only a poison can show."""
+    reason = "no poison was delivered, and no duplicate was set aside"
+    assert judged(TWICE, seen()) == Verdict(promise=PROMISE, outcome="unknown", reason=reason, occasion=False)
 
 
 def test_duplicate_in_the_dead_letter_queue_is_broken() -> None:

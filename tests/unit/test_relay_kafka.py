@@ -4,9 +4,11 @@ import asyncio
 import struct
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from kio.index import load_request_schema
 from kio.schema.errors import ErrorCode
 from kio.schema.fetch.v12.response import AbortedTransaction
 from kio.schema.index import api_key_map, schema_name_map
@@ -16,11 +18,11 @@ from kio.static.primitive import Records, i64
 from atleastonce.history import Event
 from atleastonce.relay.codec import COPY_HEADER, From, Names, Segment
 from atleastonce.relay.kafka import KafkaCodec, KafkaWire
-from atleastonce.relay.kafka_protocol import Api, client
+from atleastonce.relay.kafka_protocol import Api, client, write_request
 from atleastonce.relay.kafka_requests import REQUESTS
 from atleastonce.relay.kafka_responses import RESPONSES
 from atleastonce.relay.kafka_rewrite import READ
-from kafka_frames import IDS, PACKERS, TOPIC, answer, packed, request, xerial
+from kafka_frames import IDS, PACKERS, PLAIN, TOPIC, answer, filled, packed, request, xerial
 
 
 def at_relay(host: str, port: int) -> tuple[str, int]:
@@ -388,6 +390,20 @@ def test_a_transaction_settles_when_it_has_committed(commit: bool) -> None:
     ]
     assert [(e.of, e.copy, e.settles) for e in ended] == [("end-txn", "m0#1", commit)]
     assert copies(talk.commits(1)[1]) == [None if commit else "m0#1"]
+
+
+def test_a_partition_may_be_named_twice_in_one_commit() -> None:
+    """Once for each of its records, as some clients do: the transaction covers all of them."""
+    talk = Conversation()
+    talk.fetches(packed(0, 1))
+    whole = filled(load_request_schema(Api.TXN_OFFSET_COMMIT, 3), PLAIN | TRANSACTION)
+    (topic,) = whole.topics
+    parts = tuple(replace(topic.partitions[0], committed_offset=i64(offset)) for offset in (1, 2))
+    twice = replace(whole, topics=(replace(topic, partitions=parts),))
+    assert copies(talk.events("subject", write_request(twice, 5))) == ["m0#1", "m1#1"]
+    talk.say("broker", answer(Api.TXN_OFFSET_COMMIT, 3, 5))
+    ending = talk.events("subject", request(Api.END_TXN, 1, 6, committed=True, **TRANSACTION))
+    assert copies(ending) == ["m0#1", "m1#1"]
 
 
 def buried(talk: Conversation, *from_broker: bytes) -> bool:

@@ -4,13 +4,15 @@ Assumes that the history is quiet and its clean runs agree; otherwise it is unkn
 deficit is not charged here but to nothing-lost, as is what differs of a message that came once; what poison did is
 not charged at all, nor what became of a request that was declined for good. Between services that ask each other over
 HTTP, an input is also delivered twice where one asked another twice, and a surplus is accused once it had its time
-to be taken back. Linear in the events.
+to be taken back. Only what came twice shows the promise kept; a second effect that names its message breaks it behind
+an interruption even where that came once, as of an outbox that is sent again. Linear in the events.
 """
 
 from collections.abc import Collection
 
 from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, judged
 from atleastonce.checks.settling import became_settled
+from atleastonce.checks.signs import interruption
 from atleastonce.history import History
 from atleastonce.verdict import Verdict
 
@@ -26,7 +28,7 @@ def _judged(case: Case) -> Verdict:
     became_settled(case)
     differences, repeated = case.differences, case.repeated
     if not repeated:
-        raise Unjudgeable("no input was delivered twice", occasion=False)
+        return _done_again(case)
     seen = [message for message in repeated if message in case.seen]
     if not seen:
         raise Unjudgeable(
@@ -67,6 +69,24 @@ def _judged(case: Case) -> Verdict:
         totals=not named,
         # A total that names no message may hold what came late from an earlier case: it must be seen again.
         surplus=any(difference.kind == "surplus" and difference.message for difference in more),
+    )
+
+
+def _done_again(case: Case) -> Verdict:
+    """Accuse of a second effect of what came once; raise Unjudgeable where there is none, for want of an occasion."""
+    innocent = case.innocent - case.declined
+    more = tuple(each for each in case.differences if each.kind == "surplus" and each.message in innocent)
+    if not more or case.poisons or interruption(case.history) is None:
+        raise Unjudgeable("no input was delivered twice", occasion=False)
+    case.stands(more)
+    guilty = blamed(more)
+    return Verdict(
+        promise=PROMISE,
+        outcome="broken",
+        reason=f"{', '.join(guilty)} had another effect than one delivery has, though it was delivered once",
+        evidence=evidence(more),
+        blamed=guilty,
+        surplus=True,
     )
 
 

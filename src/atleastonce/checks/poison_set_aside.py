@@ -3,8 +3,8 @@
 It is tried a bounded number of times, and the innocent messages around it take effect. Assumes that a poison
 is one for good. Attempts are counted, and letters seen, whether or not the case became quiet; what is missing is
 accused only where the canary kept its time. Where anything but poison disturbs the service, a poison may be set
-aside more than once, and innocents without effect are the business of nothing-lost. With duplicates alone, only
-what lies in the dead-letter queue is judged. Linear in the events.
+aside more than once, and innocents without effect are the business of nothing-lost. Duplicates alone may break it,
+by what lies in the dead-letter queue, but say nothing of poison: it is not kept then. Linear in the events.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ _INTERRUPTS = ("kill", "stop", "cut", "isolated", "broker-restarted")
 
 
 def check(history: History) -> Verdict:
-    """Judge a history; the occasion is a poison that was delivered, or an input delivered at least twice."""
+    """Judge a history; the occasion is a poison that was delivered, or a duplicate that was set aside."""
     return judged(PROMISE, history, _judged)
 
 
@@ -44,6 +44,8 @@ def _judged(case: Case) -> Verdict:
             return verdict
     case.became_quiet()
     _letters(case)
+    if not poisons:
+        raise Unjudgeable("no poison was delivered, and no duplicate was set aside", occasion=False)
     return Verdict(promise=PROMISE, outcome="kept", reason=_what_became(poisons, repeated))
 
 
@@ -270,6 +272,6 @@ def _broken(
 
 
 def _what_became(poisons: tuple[str, ...], repeated: tuple[str, ...]) -> str:
-    said = [f"{listed(poisons)} in the dead-letter queue as sent"] if poisons else []
+    said = [f"{listed(poisons)} in the dead-letter queue as sent"]
     said += [f"delivered more than once, {listed(repeated)} was not set aside"] if repeated else []
     return "; ".join(said)

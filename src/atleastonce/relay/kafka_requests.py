@@ -89,7 +89,9 @@ def _commit(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
         for part in topic.partitions:
             place, offset = (name, part.partition_index), part.committed_offset
             covered = link.shared.ledger.cover(place, offset)
-            asked.covered[place] = (offset, covered)
+            # Some clients name a partition once for each of its records: the last of these offsets holds.
+            earlier = asked.covered[place][1] if place in asked.covered else []
+            asked.covered[place] = (offset, [*earlier, *covered])
             yield from commits(request.group_id, place, offset, covered)
 
 
