@@ -310,10 +310,15 @@ class Campaign:
             findings.tallies[promise] = counted
 
 
-def replay(site: Site, schedule: Schedule, times: int) -> list[Judged]:
+def replay(site: Site, schedule: Schedule, times: int, *, until_broken: bool = False) -> list[Judged]:
     """Carry out one schedule several times, with clean runs of its own; raise UsageError or BrokerError."""
+    carried_out: list[Judged] = []
     with Workshop(site) as workshop:
-        return [workshop.carry_out(schedule) for _ in range(times)]
+        for _ in range(times):
+            carried_out.append(workshop.carry_out(schedule))
+            if until_broken and any(carried_out[-1].broke(promise) for promise in carried_out[-1].verdicts):
+                break
+    return carried_out
 
 
 @contextmanager

@@ -112,7 +112,11 @@ def verify(
 
 @cli.command(short_help="Carry a counterexample out again.")
 @click.argument("counterexample", type=click.Path(path_type=Path))
-@click.option("--times", type=click.IntRange(1, 100), default=1, show_default=True, help="How often.")
+@click.option(
+    "--times",
+    type=click.IntRange(1, 100),
+    help="How often. Default: once; where it was not seen again each time, until it is, as often as that may take.",
+)
 @click.option(
     "--contract",
     type=click.Path(path_type=Path),

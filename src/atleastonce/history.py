@@ -133,6 +133,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     of each promise, durations in seconds) and `keys` (of each message, what it shares with those whose order counts).
     `proof` says that it was carried out to confirm or to shrink a failure that was found already: a run does not
     count it. `in_vain` is for how long something that a clean run shows was awaited and did not come, in seconds.
+    `confirmed` is, of a counterexample, how often its failure was seen again, and of how many times.
     """
 
     format: int = msgspec.field(default_factory=lambda: FORMAT)  # a default itself would not be written
@@ -148,6 +149,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     declared: dict[str, Any] = {}
     proof: bool = False
     in_vain: float = 0.0
+    confirmed: tuple[int, int] = (0, 0)
 
 
 class Waiting(NamedTuple):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from atleastonce.commands.replay import check_planned
+from atleastonce.commands.replay import check_planned, sure_after
 from atleastonce.contract import ContractFile
 from atleastonce.contract_file import parse
 from atleastonce.errors import UsageError
@@ -62,3 +62,11 @@ def test_a_service_that_does_not_exist(verb):
         checked(Action(**wrong))
     with pytest.raises(UsageError, match="no service 'shpo'"):
         checked(traps=(Trap(when="before", event="ack", message="m1", do="kill", service="shpo"),))
+
+
+@pytest.mark.parametrize(
+    ("seen", "tried", "times"), [(0, 0, 1), (3, 3, 1), (2, 3, 5), (1, 3, 12), (0, 3, 26), (1, 2, 7)]
+)
+def test_what_is_chance_is_tried_until_it_would_have_been_seen(seen: int, tried: int, times: int) -> None:
+    """One kept run of a race says little: it counts as fixed once 99 of 100 such series would have shown it."""
+    assert sure_after(seen, tried) == times

@@ -1,5 +1,6 @@
 """``atleastonce replay`` finds out whether a counterexample is still one."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,19 +22,38 @@ from atleastonce.report.terminal import told
 from atleastonce.schedule import OF_A_SERVICE, Schedule
 
 _FIXED, _BROKEN, _INCONCLUSIVE = 0, 1, 3
+_SURE = 0.99
+"""How surely a failure that is chance would have been seen again, before its schedule counts as kept."""
 
 
-def run(counterexample: Path, *, times: int, contract: Path | None, source: Source) -> int:
-    """Carry a counterexample out again, and return what it is now as the exit code."""
+def run(counterexample: Path, *, times: int | None, contract: Path | None, source: Source) -> int:
+    """Carry a counterexample out again, and return what it is now as the exit code.
+
+    Without `times`, once, or as often as it takes to see again what is chance (`sure_after`).
+    """
     planned = schedule.load(counterexample / "schedule.json")
     header = history_file.load(counterexample / "history.jsonl").header
     chosen = _contract(contract, header)
     check_planned(planned, chosen)
     console = Console(highlight=False)
+    most = times or sure_after(*header.confirmed)
+    if times is None and most > 1:
+        seen, of = header.confirmed
+        console.print(f"it was seen again {seen} of {of} times: carried out up to {most} times", style="dim")
     with session(chosen.contract.brokers, source, lambda line: console.print(line, style="dim")) as running:
         with running.site(chosen) as site:
-            judged = campaign.replay(site, planned, times)
+            judged = campaign.replay(site, planned, most, until_broken=times is None)
         return _conclude(console, judged)
+
+
+def sure_after(seen: int, tried: int) -> int:
+    """Return how often a schedule is carried out before what was seen in `seen` of `tried` times is gone.
+
+    Once, where it was seen each time, or nobody knows. What was not seen again at all counts as half a time.
+    """
+    if seen >= tried:
+        return 1
+    return math.ceil(math.log(1 - _SURE) / math.log(1 - max(seen, 0.5) / tried))
 
 
 def check_planned(planned: Schedule, contract: ContractFile) -> None:

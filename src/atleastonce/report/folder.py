@@ -9,6 +9,7 @@ from itertools import chain, count
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from atleastonce import history_file, schedule
 from atleastonce.findings import Counterexample, Findings
@@ -68,7 +69,8 @@ def _files(
 def _write_counterexample(folder: Path, found: Counterexample, rules: Mapping[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     told = found.judged.history
-    history_file.save(told, folder / "history.jsonl")
+    header = replace(told.header, confirmed=(found.confirmed, found.tried))
+    history_file.save(replace(told, header=header), folder / "history.jsonl")
     write_text(folder / "service.log", found.log)
     chart = markdown.sequence(of_counterexample(found, rules), str(folder))
     write_text(folder / "sequence.md", f"# {found.promise} is broken\n\n{chart}\n")
