@@ -174,6 +174,7 @@ class Campaign:
         """Walk the write points on where the last one known was hit, until none is hit any more."""
         walked: list[Judged] = []
         while more := onward(each.history for each in (*judged, *walked)):
+            self._watcher.stage("write points further on", len(more))
             done = self._run_all(more, workshop)
             findings.planned += len(more)
             walked += done

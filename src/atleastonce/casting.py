@@ -105,9 +105,9 @@ class Cast:
     def addresses(self, template: str, runtime: Mapping[str, str]) -> dict[str, str]:
         """Return the addresses to observe for a template, under the name that two runs share.
 
-        What differs from run to run says nothing about the effect; which service is asked does.
+        What differs from run to run says nothing of the effect, and stays a placeholder; which service is asked does.
         """
-        shared = {key: key.partition(":")[2] if key.startswith("http:") else "" for key in runtime}
+        shared = {key: key.partition(":")[2] if key.startswith("http:") else f"{{{key}}}" for key in runtime}
         if not {*templates.placeholders(template)} & {*templates.OF_A_MESSAGE}:
             return {_path(templates.fill(template, shared)): templates.fill(template, runtime)}
         found = {}

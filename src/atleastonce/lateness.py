@@ -32,7 +32,9 @@ class Lateness:
         Whatever else misses something is carried out again, and awaited for as long as that took.
         """
         schedules = {each.history.header.schedule.describe(): each for each in failures if self._hasty(each)}
-        came = self._again("await what is missing", judged, [*schedules.values()], self._recovery)
+        came = self._again(
+            f"await what is missing for {self._recovery:g} s", judged, [*schedules.values()], self._recovery
+        )
         if not came:
             return False
         self._workshop.patience = max(self._workshop.patience, _MARGIN * came)

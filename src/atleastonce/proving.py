@@ -81,7 +81,7 @@ class Prover:
         if by_luck or not found.stands(len(seen_again), len(again)):
             self._doubtful[promise].append((first, _why_not(promise, first, again)))
             return
-        self._watcher.stage(f"shrink {promise}")
+        self._watcher.stage(f"shrink {promise}, for {self._shrink_budget:g} s at most")
         shortest = self._shrunk(promise, seen_again[0]) if seen_again else first
         self._findings.counterexamples.append(
             Counterexample(

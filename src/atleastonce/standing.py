@@ -239,7 +239,11 @@ class Standing:
             return down[0].subject.describe_exit()
         after = f"after {within:.3g} s"
         if unsettled := self.ledger.unsettled():
-            return f"{after}, not settled: {', '.join(unsettled)}{self._uncommitted()}{self._refused()}"
+            times = self.ledger.delivered
+            waits = (
+                f"{each} (delivered {n} times)" if (n := times[each]) > 1 else each for each in unsettled
+            )
+            return f"{after}, not settled: {', '.join(waits)}{self._uncommitted()}{self._refused()}"
         if self.ledger.unconfirmed:
             return f"{after}, {self.ledger.unconfirmed} publications were not confirmed"
         depth = self._depth(self.lane.readership.subscriptions)

@@ -133,6 +133,12 @@ def test_address_without_an_id_is_asked_once() -> None:
     }
 
 
+def test_what_differs_from_run_to_run_stays_a_placeholder() -> None:
+    """A reader is to see what was called."""
+    found = cast().addresses("ledger {data_dir}/ledger.csv", {"data_dir": "folder-of-this-lane"})
+    assert found == {"ledger {data_dir}/ledger.csv": "ledger folder-of-this-lane/ledger.csv"}
+
+
 @pytest.mark.parametrize("where", ["header", "body", "key", "property"])
 def test_output_belongs_to_the_input_whose_id_it_carries(where: str) -> None:
     """Our header proves it, and so does an id in the body, the key or a property."""
