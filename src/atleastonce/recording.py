@@ -7,6 +7,11 @@ from collections.abc import Callable
 from atleastonce.history import Event
 
 
+def _is_beside(event: Event) -> bool:
+    """Tell whether an event is of a service's life beside our messages; a traced one's calls are not told apart."""
+    return event.event == "write" or (event.side != "runner" and event.message is None)
+
+
 class Record:
     """Events in the order they happened, with `t` counted from the beginning of the case."""
 
@@ -14,12 +19,14 @@ class Record:
         self._changed = threading.Condition()
         self._events: list[Event] = []
         self._began = time.monotonic()
+        self._looked_at, self._stirred = 0, 0.0
 
     def begin(self) -> None:
         """Start a new case with an empty record."""
         with self._changed:
             self._events = []
             self._began = time.monotonic()
+            self._looked_at, self._stirred = 0, 0.0
 
     def clock(self) -> float:
         """Return the seconds since the case began."""
@@ -36,9 +43,14 @@ class Record:
         return len(self._events)
 
     def idle(self) -> float:
-        """Return the seconds since the last event; a service that is traced may call the kernel all the time."""
-        last = next((event.t for event in reversed(self._events) if event.event != "write"), 0.0)
-        return self.clock() - last
+        """Return the seconds since the last event that a message of ours, or the runner, is behind.
+
+        A service may have a life of its own beside it: publish how it is, or call the kernel, all the time.
+        """
+        fresh = self._events[self._looked_at :]
+        self._looked_at += len(fresh)
+        self._stirred = next((event.t for event in reversed(fresh) if not _is_beside(event)), self._stirred)
+        return self.clock() - self._stirred
 
     def since(self, index: int) -> list[Event]:
         """Return the events from an index on."""
