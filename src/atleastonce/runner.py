@@ -61,8 +61,14 @@ def told_apart(output: OutputTable, seen: Observation) -> None:
     """Raise ContractError where outputs are declared and none came, or none has what is declared to be its id."""
     named = ", ".join((*output.queues, *output.topics))
     if named and not seen.outputs:
+        letters = len(seen.dead_letters)
+        aside = (
+            f"; {letters} lie in {output.dead_letters}: does the service take them for poison?"
+            if letters
+            else ""
+        )
         raise ContractError(
-            f"output: nothing came out of {named} in a clean run, for {_STIRS:g} s; name where the outputs "
+            f"output: nothing came out of {named} in a clean run, for {_STIRS:g} s{aside}; name where the outputs "
             "of these messages go, or leave [output] out"
         )
     if output.id and seen.outputs and all(each.id is None for each in seen.outputs):

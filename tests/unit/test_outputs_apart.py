@@ -36,6 +36,13 @@ def test_a_contract_that_cannot_tell_outputs_is_refused(ids: tuple[str | None, .
     assert str(caught.value) == said
 
 
+def test_a_clean_run_that_is_set_aside_is_told() -> None:
+    """The message of the contract is none that the service can handle."""
+    aside = Observation(observed="faulty", dead_letters=(Output(queue="dead"), Output(queue="dead")))
+    with pytest.raises(ContractError, match="; 2 lie in dead: does the service take them for poison"):
+        told_apart(OutputTable(queues=("out",), dead_letters="dead"), aside)
+
+
 def test_outputs_without_an_id_beside_others_count_each() -> None:
     """A service may have outputs of two kinds, or declare no id at all."""
     told_apart(DECLARED, seen("a", None))
