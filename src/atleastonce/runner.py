@@ -309,6 +309,7 @@ class _Case:
             "promised": promised(contract, self._pace),
             "keys": self._lane.cast.keys(),
             "expires": dict(self._lane.readership.expires),
+            "volatile": self._lane.readership.volatile,
         }
 
 

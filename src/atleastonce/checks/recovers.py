@@ -103,9 +103,12 @@ def _fault(case: Case) -> tuple[int, str]:
 def _reached_again(case: Case, index: int) -> int:
     """Return from where on, behind a fault, what is published reaches the service: at once where queues keep it.
 
-    Without acknowledgements, or from a queue that ends with its consumers, what comes before it has subscribed again
-    goes with the dead link: that is the business of nothing-lost, too. Raise Unjudgeable where the sentinel did.
+    Where all is consumed without acknowledgements, or from queues that end with their consumers, what comes before it
+    has subscribed again goes with the dead link: that is the business of nothing-lost, too. Raise Unjudgeable where the
+    sentinel did.
     """
+    if not case.history.header.declared.get("volatile"):
+        return index
     events = case.history.events
     again = [at for at in range(index, len(events)) if events[at].event == "consume" and events[at].settles]
     sent = next((at for at in range(index, len(events)) if events[at].copy == f"{SENTINEL}#1"), len(events))
