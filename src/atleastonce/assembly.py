@@ -111,6 +111,7 @@ class Assembly:
             **{_HTTP + each: f"http://{LOOPBACK}:{ports[0]}" for each, ports in self._ports.items()},
             "port": str(port),
             "data_dir": str(data),
+            "lane": f"lane_{lane.site.run}_{lane.name}".replace("-", "_"),
             "instance": str(number),
         }
         told = {**runtime, **{_HTTP + each: _address(relay) for each, relay in links.items()}}

@@ -86,6 +86,7 @@ class Campaign:
             broker=contract.broker.kind,
             settings=self._site.settings,
             unexplored=tuple(name for name in EXPLORERS if name not in self._plan.explore),
+            shared=contract.common_database if self._plan.lanes > 1 else "",
         )
         with Workshop(self._site) as workshop:
             plan = self._plan
@@ -133,7 +134,8 @@ class Campaign:
 
     @property
     def _lanes(self) -> int:
-        return min(self._plan.lanes, self._site.lanes or self._plan.lanes)
+        alone = 1 if self._site.contract.contract.common_database else self._plan.lanes
+        return min(self._plan.lanes, self._site.lanes or self._plan.lanes, alone)
 
     def _messages(self) -> Schedule:
         messages = cast_list(self._site.contract.contract, self._plan.messages)

@@ -1,6 +1,7 @@
 """The contract file, ``atleastonce.toml``, as frozen data; what users write is fixed (CONTRACT)."""
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,11 @@ from atleastonce.promises import Count, Options, options
 BrokerKind = Literal["rabbitmq", "kafka"]
 Kind = Literal["rabbitmq", "kafka", "http"]
 QueueType = Literal["quorum", "classic"]
+
+_DATABASE = re.compile(
+    r"\b(postgres|postgresql|mysql|mariadb|mongodb|rediss?|mssql|sqlserver|oracle)(\+\w+)*://", re.IGNORECASE
+)
+"""What begins the address of a database that is a server, as drivers and SQLAlchemy write it."""
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -160,6 +166,20 @@ class Contract(_Table, frozen=True, kw_only=True):
     def consumers(self) -> tuple[str, ...]:
         """The services that are told where the broker is."""
         return tuple(name for name, service in self.all_services.items() if service.uses_broker)
+
+    @property
+    def common_database(self) -> str:
+        """The key that names a database without a placeholder, which every lane would share; empty where none does."""
+        texts = {"observe.url": self.observe.url}
+        for table, service in self.tables.items():
+            told = {f"{table}.env.{key}": text for key, text in service.env.items()}
+            texts |= {f"{table}.command": service.command, **told}
+        common = (
+            key
+            for key, text in texts.items()
+            if _DATABASE.search(text) and not any(templates.placeholders(text))
+        )
+        return next(common, "")
 
     @property
     def reads_queue_type(self) -> bool:

@@ -10,7 +10,7 @@ from atleastonce.conversion import near, shown
 from atleastonce.promises import PROMISES
 from atleastonce.schedule import VARIATIONS
 
-EVERYWHERE = ("port", "data_dir", "instance", "http:")
+EVERYWHERE = ("port", "data_dir", "lane", "instance", "http:")
 RUNTIME = {
     "rabbitmq": ("amqp_url", "queue_type", *EVERYWHERE),
     "kafka": ("kafka_bootstrap", "group", "topic:", *EVERYWHERE),

@@ -118,6 +118,7 @@ class Findings:
     `curves` are those of its outages, in the order they were carried out; a report draws the steepest few.
     `left_out` says which exploration was left out, and why; `restless` where the first clean runs differ; `unmoved`
     is what is observed and they did not change. `unexplored` names what ``--explore`` could have tried as well.
+    `shared` is the key of the contract because of which lanes were not side by side.
     """
 
     service: str
@@ -134,13 +135,17 @@ class Findings:
     restless: str = ""
     unmoved: tuple[str, ...] = ()
     unexplored: tuple[str, ...] = ()
+    shared: str = ""
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """What whoever reads the verdicts has to know of the run."""
         still = ", ".join(self.unmoved)
         blind = f"no clean run changed anything at {still}: nothing that is lost shows there; is it what you meant?"
-        return tuple(filter(None, (self.left_out, blind if still else "")))
+        alone = (
+            f"one lane at a time, since {self.shared} names a database that others would share; see {{lane}}"
+        )
+        return tuple(filter(None, (self.left_out, blind if still else "", alone if self.shared else "")))
 
     @property
     def outcome(self) -> Outcome:

@@ -276,7 +276,7 @@ class Lane:
             text = CommandObserver(folder, part.subject.environment).text(
                 templates.fill(replay.command, part.runtime)
             )
-        for name in ("group", "data_dir"):
+        for name in ("group", "data_dir", "lane"):
             text = text.replace(part.runtime.get(name, ""), f"<{name}>") if part.runtime.get(name) else text
         return str(self.cast.anonymous(text))
 

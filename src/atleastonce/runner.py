@@ -26,6 +26,8 @@ _THEIRS = ("request", "response", "confirm")
 _STILL_PULSE = 0.05
 _STIRS = 10.0
 """How long a clean run that does not stand still, or shows no output, is watched, in seconds."""
+_LOOKS = 4
+"""How many looks that is at least: a command for each message may take seconds."""
 _PATIENCE = 3
 """How many times something missing is awaited where the canary is late, too, before it stays unknown."""
 
@@ -45,8 +47,8 @@ def changed(lane: Lane, history: History, moment: Moment) -> Observation:
     before, after = history.observed("before"), history.observed("faulty")
     failures = [event for event in history.failed if event.event not in _THEIRS]
     if before is None or after is None or after.unreadable or before.unreadable or failures:
-        reasons = [o.unreadable for o in (before, after) if o is not None and o.unreadable]
-        reasons += [f"{event.event}: {event.note}" for event in failures]
+        reasons = dict.fromkeys(o.unreadable for o in (before, after) if o is not None and o.unreadable)
+        reasons |= dict.fromkeys(f"{event.event}: {event.note}" for event in failures)
         raise ServiceError(
             f"a clean run of {lane.label} failed ({'; '.join(reasons) or 'nothing was observed'}); "
             f"without one, nothing can be judged. The end of its log:\n{lane.tail()}"
@@ -227,11 +229,12 @@ class _Case:
         the other clean run, watched as long, has moved as far.
         Where outputs are declared and none has come, the first is awaited longer.
         """
+        looked = time.monotonic()
         seen = self._standing.look()
         moving: dict[str, float] = {}
         began = since = time.monotonic()
         moved = self._lane.record.clock()
-        patience = max(_STIRS, 5 * self._pace.settles)
+        patience = max(_STIRS, 5 * self._pace.settles, _LOOKS * (began - looked))
         while (now := time.monotonic()) - began < patience and (
             now - since < self._pace.settles or self._nothing_out(seen)
         ):

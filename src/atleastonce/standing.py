@@ -1,7 +1,7 @@
 """How a case stands: what came out, what is settled, and whether something goes round in circles."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from math import inf
 from typing import Any
 
@@ -192,7 +192,7 @@ class Standing:
                     "passed-over",
                     copy=copy,
                     settles=True,
-                    note="with the link: it was not to be acknowledged, or its queue was the link's own",
+                    note="with the link: it need not be acknowledged, or its queue ends with its consumers",
                 )
             self.read()
 
@@ -243,13 +243,16 @@ class Standing:
             waits = (
                 f"{each} (delivered {n} times)" if (n := times[each]) > 1 else each for each in unsettled
             )
-            return f"{after}, not settled: {', '.join(waits)}{self._uncommitted()}{self._refused()}"
+            why = f"{self._uncommitted()}{self._behind(unsettled)}{self._refused()}"
+            return f"{after}, not settled: {', '.join(waits)}{why}"
         if self.ledger.unconfirmed:
             return f"{after}, {self.ledger.unconfirmed} publications were not confirmed"
         depth = self._depth(self.lane.readership.subscriptions)
-        shown = "shown" if self.shown(wanted) else "not shown"
+        shown = self.shown(wanted)
+        if shown and not depth:
+            return f"{after} it was not, and is just now: it came behind that deadline"
         back = self._taken_back() if depth else ""
-        return f"{after}, {depth} messages wait and the sentinel's effect is {shown}{back}"
+        return f"{after}, {depth} messages wait and the sentinel's effect is {'' if shown else 'not '}shown{back}"
 
     def _uncommitted(self) -> str:
         """Say it where a service on Kafka has committed nothing: then nothing can be settled."""
@@ -261,6 +264,17 @@ class Standing:
         ):
             return ""
         return "; no offset was committed, which is what settles a record (progress.by)"
+
+    def _behind(self, unsettled: Sequence[str]) -> str:
+        """Say it where no more than a record's own offset was committed: who means it by that is off by one."""
+        commits = (event for event in self.lane.record.since(0) if event.event == "commit")
+        last = {event.partition: event.offset for event in commits}
+        for copy in reversed(unsettled):
+            partition, offset = self._places.get(copy, (-1, -1))
+            if last.get(partition) == offset >= 0:
+                own = f"the last commit in partition {partition} is offset {offset}, that of {copy} itself"
+                return f"; {own}: a record is done with once the offset behind it is committed"
+        return ""
 
     def _taken_back(self) -> str:
         """Say it where a group committed an offset below one that it had committed before: the broker takes it."""

@@ -43,6 +43,18 @@ def test_mutant_is_broken_by_one_schedule(subject, mutant, replays, tmp_path):
     assert {each.verdicts[wrong.promise].outcome for each in replayed} == {"broken"}
 
 
+def test_what_was_only_aborted_has_no_effect(subject, replays, tmp_path):
+    """A service that takes each message once still takes what nobody committed."""
+    contract = reference.contract(tmp_path, "kafka", "shop", MUTANTS["reads-uncommitted"].module)
+    sent = {name: Message(id=name, body=contract.contract.input.message) for name in ("m1", "m2")}
+    schedule = Schedule(messages=sent, actions=(Action(abort="m1"), *publish("m2")))
+    replayed = subject(contract).replay(schedule, max(1, replays - 2))
+    found = {
+        (each.verdicts["effects-once"].outcome, each.verdicts["effects-once"].blamed) for each in replayed
+    }
+    assert found == {("broken", ("m1",))}
+
+
 def test_reference_is_left_alone(subject, campus):
     """Nothing is broken, nothing unknown that had an occasion."""
     found = subject(campus("kafka")).verify(Plan(messages=2, explore=("kafka",))).findings

@@ -99,6 +99,19 @@ def test_effect_of_a_message_that_came_once_is_blamed_on_it() -> None:
     assert (verdict.outcome, verdict.blamed) == ("broken", ("m2",))
 
 
+def test_effect_of_what_was_aborted_is_broken() -> None:
+    """A reader of what is not committed takes it; one that dedupes would take it for the copy behind it."""
+    aborted = "aborted m2#1; published m1#1; fetch m1#1; response m1#1; quiet"
+    verdict = judged(aborted, seen(outputs="m1:a"), seen(outputs="m1:a m2:b"))
+    assert (verdict.outcome, verdict.reason, verdict.surplus) == (
+        "broken",
+        "m2 had an effect, though the only transaction that sent it was aborted",
+        True,
+    )
+    kept = judged(f"published m2#2; {aborted}", seen(outputs="m1:a"), seen(outputs="m1:a m2:b"))
+    assert (kept.outcome, kept.occasion) == ("unknown", False)
+
+
 ONCE = "published m1#1; deliver m1#1; ack m1#1; kill *shop; start *shop; quiet"
 
 

@@ -173,7 +173,7 @@ A_DURATION = 'a duration: a number and ms, s, m or h, like "30s"'
 IN_MESSAGES = "{id}, {message_id}, {n}, {pad:NUMBER}"
 A_MESSAGE = "the message to send, with {id} for its identity"
 AN_ADDRESS = "expected a method and an address: POST http://127.0.0.1:{port}/order"
-EVERYWHERE = "{port}, {data_dir}, {instance}, {http:NAME}"
+EVERYWHERE = "{port}, {data_dir}, {lane}, {instance}, {http:NAME}"
 IN_RABBITMQ = "{amqp_url}, {queue_type}, " + EVERYWHERE
 IN_KAFKA = "{kafka_bootstrap}, {group}, {topic:NAME}, " + EVERYWHERE
 
@@ -403,3 +403,25 @@ def test_file_that_is_none(tmp_path: Path, make: Callable[[Path], object], found
     with pytest.raises(ContractError) as caught:
         load(path)
     assert str(caught.value) == f"cannot read the contract {path}: {found}; name a contract file (TOML)"
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "common"),
+    [
+        ("observe.url", "postgresql+psycopg://shop@db/shop", True),
+        ("observe.url", "postgresql+psycopg://shop@db/shop?options=-csearch_path%3D{lane}", False),
+        ("observe.url", "sqlite:///{data_dir}/shop.db", False),
+        ("service.env.DB", "jdbc:mysql://db/shop", True),
+        ("service.env.DB", "redis://localhost:6379/0", True),
+        ("service.env.DB", "redis://localhost:6379/{instance}", False),
+        ("service.env.DB", "http://127.0.0.1:8080", False),
+        ("service.command", "run --db=postgres://db/shop", True),
+    ],
+)
+def test_database_that_every_lane_would_share_is_known(key: str, text: str, common: bool) -> None:
+    """A server that is named without a placeholder is everybody's."""
+    table, _, name = key.rpartition(".")
+    service = Service(command=text if name == "command" else "run", env={"DB": text} if name == "DB" else {})
+    observe = Observe(url=text if table == "observe" else "")
+    found = Contract(service=service, input=Input(queue="in"), observe=observe)
+    assert found.common_database == (key if common else "")

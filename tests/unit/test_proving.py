@@ -73,10 +73,24 @@ def test_a_failure_that_takes_long_is_confirmed_less_often(monkeypatch, seconds,
 def test_an_absence_that_is_not_seen_again_is_none():
     """It is withdrawn, with the reason."""
     findings = Findings("shop", "rabbitmq")
-    prover = Prover(Slow(35, *["kept"] * 3), Silent(), findings, confirm=3, shrink_budget=0)
+    prover = Prover(Slow(0, *["kept"] * 20), Silent(), findings, confirm=3, shrink_budget=0)
     prover.prove(LOST, [judged("broken")])
     assert findings.counterexamples == []
     assert prover.withdrawn(LOST)
+
+
+def test_an_absence_that_a_race_makes_is_tried_for_longer():
+    """It comes true now and then, and what it loses is lost for good; what nobody could judge is not tried further."""
+    findings = Findings("shop", "rabbitmq")
+    workshop = Slow(0, *["kept"] * 9, "broken")
+    Prover(workshop, Silent(), findings, confirm=3, shrink_budget=0).prove(LOST, [judged("broken")])
+    (found,) = findings.counterexamples
+    assert (found.confirmed, found.tried) == (1, 10)
+    unjudged = Slow(0, "kept", "unknown", "kept")
+    Prover(unjudged, Silent(), Findings("shop", "rabbitmq"), confirm=3, shrink_budget=0).prove(
+        LOST, [judged("broken")]
+    )
+    assert next(unjudged._outcomes, None) is None
 
 
 @pytest.mark.parametrize(

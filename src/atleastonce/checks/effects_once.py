@@ -27,6 +27,8 @@ def check(history: History) -> Verdict:
 def _judged(case: Case) -> Verdict:
     became_settled(case)
     differences, repeated = case.differences, case.repeated
+    if (verdict := _never_sent(case)) is not None:
+        return verdict
     if not repeated:
         return _done_again(case)
     seen = [message for message in repeated if message in case.seen]
@@ -69,6 +71,23 @@ def _judged(case: Case) -> Verdict:
         totals=not named,
         # A total that names no message may hold what came late from an earlier case: it must be seen again.
         surplus=any(difference.kind == "surplus" and difference.message for difference in more),
+    )
+
+
+def _never_sent(case: Case) -> Verdict | None:
+    """Accuse of an effect of a message of which every copy was aborted: nobody who reads what is committed sees it."""
+    aborted = {event.message for event in case.history.named("aborted")} - case.confirmed
+    more = tuple(each for each in case.differences if each.kind != "deficit" and each.message in aborted)
+    if not more:
+        return None
+    guilty = blamed(more)
+    return Verdict(
+        promise=PROMISE,
+        outcome="broken",
+        reason=f"{', '.join(guilty)} had an effect, though the only transaction that sent it was aborted",
+        evidence=evidence(more),
+        blamed=guilty,
+        surplus=True,
     )
 
 

@@ -66,7 +66,10 @@ class SqlObserver:
         try:
             yield
         except self._failures as exc:
-            raise ObservationError(f"the query {query!r} failed: {exc}") from exc
+            said = (
+                getattr(exc, "orig", None) or exc
+            )  # the driver's own words, without query and address again
+            raise ObservationError(f"the query {query!r} failed: {said}") from exc
 
 
 def _rows(found: "sa.CursorResult[Any]") -> list[dict[str, Any]]:

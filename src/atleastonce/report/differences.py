@@ -11,6 +11,7 @@ from typing import Any
 from atleastonce import effects
 from atleastonce.effects import Difference
 from atleastonce.history import History
+from atleastonce.report.rows import counted
 from atleastonce.verdict import Verdict
 
 _MOST = 4
@@ -24,7 +25,7 @@ def differences(history: History, verdict: Verdict) -> tuple[str, ...]:
     known = {each.describe(): each for each in _compared(history)}
     lines = list(_lines([(each, known.get(each)) for each in verdict.evidence], history))
     if len(lines) > _MOST:
-        lines[_MOST:] = [f"and {len(lines) - _MOST} more differences"]
+        lines[_MOST:] = [f"and {counted(len(lines) - _MOST, 'other difference')}"]
     canaries = [event.note for event in history.events if event.event == "canary" and event.ok]
     if verdict.promise == "nothing-lost" and lines and canaries:
         lines.append(f"the machine was not too slow: our own message {canaries[-1]}")
@@ -66,7 +67,7 @@ def _line(described: str, difference: Difference | None, history: History) -> st
     if before is not None and (numbers := _both(found, expected)) is not None:
         found, expected = (_plain(before + number) for number in numbers)
     where = where.replace(" $.", " ").removesuffix(" $")
-    return _with_ids(f"{where}: {found}, expected {expected} (clean run)", history)
+    return _with_ids(f"{where}: {found}, expected {expected} (clean run){difference.hint}", history)
 
 
 def _both(found: str, expected: str) -> tuple[float, float] | None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from atleastonce.errors import ServiceError
 
-_TAIL_LINES = 3
+_TAIL_LINES = 12
+"""So many that what went wrong is among them: Python says it last, and others above where it happened."""
 _RECENT = 64 * 1024
 
 
@@ -115,7 +116,7 @@ class ProcessSubject:
             return file.read().decode(errors="replace")
 
     def tail(self) -> str:
-        """Return the last lines of the log, indented; a stack trace is named by its end, not by its head."""
+        """Return the last lines of the log, indented."""
         text = self.recent_log()
         said = [line for line in text.splitlines() if line.strip() and not line.startswith("Traceback (")]
         lines = said[-_TAIL_LINES:] or ["(it wrote nothing)"]
