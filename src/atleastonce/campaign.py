@@ -76,6 +76,7 @@ class Campaign:
         self._again = _AGAIN
         self._stuck: Counter[str] = Counter()
         self._unbegun = 0
+        self._told: set[str] = set()
 
     def carry_out(self) -> Findings:
         """Do it all; raise UsageError, BrokerError or Cancelled."""
@@ -113,7 +114,11 @@ class Campaign:
             self._prove_all(judged)
             restarted: list[Judged] = []
             for schedule in schedules:
-                if schedule.restarts_broker and not self._found([*judged, *restarted]):
+                if (
+                    schedule.restarts_broker
+                    and not self._is_spent()
+                    and not self._found([*judged, *restarted])
+                ):
                     self._watcher.stage("restart of the broker", 1)
                     workshop.close_lanes()  # the broker is theirs, too
                     restarted += self._run_all([schedule], workshop)
@@ -225,8 +230,6 @@ class Campaign:
 
     def _carried_out(self, todo: Iterator[Schedule], workshop: Workshop) -> list[Judged]:
         """Carry out schedules in lanes side by side, until all are done or the budget is spent."""
-        budget = self._plan.budget
-        deadline = self._began + budget if budget is not None else float("inf")
         judged: list[Judged] = []
 
         def carry_out(schedule: Schedule) -> None:
@@ -234,13 +237,18 @@ class Campaign:
                 return
             one = self._judged(schedule, workshop)
             with self._lock:
-                self._tell(one, judged)
+                self._tell(one)
                 judged.append(one)
                 self._stuck[family(schedule)] += one.history.stuck
                 self._unbegun += one.history.unbegun
 
-        self._in_lanes(todo, carry_out, lambda: time.monotonic() >= deadline or self._done(judged))
+        self._in_lanes(todo, carry_out, lambda: self._is_spent() or self._done(judged))
         return judged
+
+    def _is_spent(self) -> bool:
+        """Tell whether the budget leaves no time to begin another schedule."""
+        budget = self._plan.budget
+        return budget is not None and time.monotonic() >= self._began + budget
 
     def _in_lanes(
         self, todo: Iterable[_T], do: Callable[[_T], None], enough: Callable[[], bool] = lambda: False
@@ -286,10 +294,11 @@ class Campaign:
         until = self._plan.until
         return bool(until) and (self._prover.proven(until) or bool(self._prover.open(until, judged)))
 
-    def _tell(self, one: Judged, earlier: Sequence[Judged]) -> None:
+    def _tell(self, one: Judged) -> None:
         self._watcher.judged(one)
         for promise in self._promises:
-            if one.broke(promise) and not any(each.broke(promise) for each in earlier):
+            if one.broke(promise) and promise not in self._told:
+                self._told.add(promise)
                 self._watcher.broken(promise, one)
 
     def _prove_all(self, judged: list[Judged]) -> None:

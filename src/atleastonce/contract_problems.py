@@ -69,6 +69,7 @@ def problems(contract: Contract) -> Iterator[str]:
     yield from _replay(contract)
     if contract.progress.by == "observe" and not _observed(contract):
         yield 'progress.by: found "observe" and nothing observed, expected observe.http, observe.command or observe.sql'
+    yield from _promises(contract)
     if not contract.promised:
         yield f"promises: found none, expected at least one of {', '.join(PROMISES)}"
     for key, text, known in _texts(contract):
@@ -125,6 +126,14 @@ def _replay(contract: Contract) -> Iterator[str]:
         yield f"promises.replays-identically: {found}, expected Kafka, whose log can be read again"
     elif replay is None:
         yield "replay: found none, expected the report that is promised to be the same (replays-identically)"
+
+
+def _promises(contract: Contract) -> Iterator[str]:
+    """Yield the promise that there is nothing to judge by."""
+    if "tells-health" in contract.promised and not any(
+        each.health for each in contract.all_services.values()
+    ):
+        yield "promises.tells-health: found without service.health, expected the address that tells it"
 
 
 def _observed(contract: Contract) -> bool:

@@ -35,6 +35,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 NOT_ALWAYS = "seen again {seen} of {tried} times only, in what names no message"
 """Why a failure that rests on totals, and was not seen each time, is unknown."""
+_MISSED = 2
+"""How many reasons are kept why there was no occasion."""
 NOT_AGAIN = "seen once, but not when the schedule was carried out again"
 """Why a failure that was not seen again is unknown."""
 
@@ -45,12 +47,16 @@ def unknown(verdicts: Iterable[Verdict]) -> int:
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """The verdicts of one promise over a run, counted."""
+    """The verdicts of one promise over a run, counted; `missed` is why others gave it no occasion, the rarest first.
+
+    What is said of the most schedules is that they are about something else.
+    """
 
     kept: int = 0
     broken: int = 0
     unknown: int = 0
     reasons: dict[str, int] = {}
+    missed: str = ""
 
     @property
     def outcome(self) -> Outcome:
@@ -66,17 +72,26 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     def withdrawn(self, reason: str) -> "Tally":
         """Return the tally in which what was broken is unknown, for this reason."""
         counted = {**self.reasons, reason: self.reasons.get(reason, 0) + self.broken}
-        return Tally(kept=self.kept, broken=0, unknown=self.unknown + self.broken, reasons=counted)
+        unknown = self.unknown + self.broken
+        return msgspec.structs.replace(self, broken=0, unknown=unknown, reasons=counted)
 
 
 def tally(verdicts: Iterable[Verdict]) -> Tally:
     """Count the verdicts of one promise that had an occasion; `reasons` counts why the unknown ones are."""
     counted: Counter[Outcome] = Counter()
     reasons: Counter[str] = Counter()
-    for verdict in (each for each in verdicts if each.occasion):
+    missed: Counter[str] = Counter()
+    for verdict in verdicts:
+        if not verdict.occasion:
+            missed[verdict.reason] += 1
+            continue
         counted[verdict.outcome] += 1
         if verdict.outcome == "unknown":
             reasons[verdict.reason] += 1
     return Tally(
-        kept=counted["kept"], broken=counted["broken"], unknown=counted["unknown"], reasons=dict(reasons)
+        kept=counted["kept"],
+        broken=counted["broken"],
+        unknown=counted["unknown"],
+        reasons=dict(reasons),
+        missed="; ".join(reason for reason, _ in missed.most_common()[: -_MISSED - 1 : -1]),
     )

@@ -294,6 +294,8 @@ WRONG = {
         'poison[1].properties.typ: there is no such text property; did you mean "type"?'),
     "no variation": ("[promises]", '[replay]\nreport = "http://127.0.0.1/"\nwithout = ["clocks"]\n[promises]',
         'replay.without: there is no such variation, "clocks"; did you mean "clock"?'),
+    "health of nobody": ("[promises]", "[promises]\ntells-health = true",
+        "promises.tells-health: found without service.health, expected the address that tells it"),
     "topic on RabbitMQ": ('queue = "in"', 'topic = "in"',
         'input.topic: found with broker.kind "rabbitmq", expected input.queue'),
     "no TOML": ("[broker]", "[broker",

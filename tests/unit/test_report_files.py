@@ -84,6 +84,7 @@ def test_every_outcome_has_its_reason() -> None:
         "kept on 1 schedule that gave an occasion",
         "broken on 2 of 5 schedules that gave an occasion",
     ]
+    assert reason(Tally(missed="no outputs")).startswith(f"{NO_OCCASION} (no outputs); ")
     unknown = Tally(kept=1, unknown=3, reasons={"too slow": 1, "not quiet": 2})
     assert reason(unknown) == "3 of 4 schedules could not be judged: not quiet (2 times); too slow (1 time)"
 

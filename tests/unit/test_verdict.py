@@ -14,17 +14,22 @@ def verdict(outcome: Outcome, reason: str = "why", *, occasion: bool = True) -> 
 
 
 def test_verdicts_are_counted_with_the_reasons_of_the_unknown() -> None:
-    """Without an occasion a verdict says nothing, and counts nowhere."""
+    """Without an occasion a verdict says nothing, and counts nowhere; why is kept, the rarest reason first."""
     found = tally(
         [
             verdict("kept"),
             verdict("unknown", "late"),
             verdict("unknown", "late"),
+            verdict("unknown", "about poison", occasion=False),
+            verdict("unknown", "about poison", occasion=False),
+            verdict("unknown", "about outages", occasion=False),
+            verdict("unknown", "about outages", occasion=False),
             verdict("unknown", "no duplicate", occasion=False),
             verdict("broken"),
         ]
     )
-    assert found == Tally(kept=1, broken=1, unknown=2, reasons={"late": 2})
+    missed = "no duplicate; about outages"
+    assert found == Tally(kept=1, broken=1, unknown=2, reasons={"late": 2}, missed=missed)
 
 
 @pytest.mark.parametrize(

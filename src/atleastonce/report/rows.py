@@ -106,7 +106,10 @@ def reason(tally: Tally, left_out: str = "") -> str:
     if not occasions and left_out:
         return f"{NO_OCCASION}; {left_out}"
     if not occasions:
-        return f"{NO_OCCASION}; leave out --explore and --budget, or observe more, or raise observe.settles"
+        why = f" ({tally.missed})" if tally.missed else ""
+        return (
+            f"{NO_OCCASION}{why}; leave out --explore and --budget, or observe more, or raise observe.settles"
+        )
     if tally.outcome == "broken":
         return f"broken on {tally.broken} of {counted(occasions, 'schedule')} that gave an occasion"
     if not tally.unknown:
