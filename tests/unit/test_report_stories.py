@@ -241,7 +241,7 @@ def test_a_long_story_keeps_its_beginning_its_end_and_its_faults() -> None:
         "… 26 more steps",
         "7 deliver m19 first delivery",
     ]
-    assert lines[-2:] == ["11 nack m20 back to the queue", "lost"]
+    assert lines[-3:] == ["11 nack m20 back to the queue", "… 20 other messages, not shown", "lost"]
 
 
 def test_what_a_fault_separates_stays_apart() -> None:

@@ -60,16 +60,18 @@ def retell(
 
 
 def _short(history: History, verdict: Verdict, rules: Mapping[str, str]) -> tuple[Step, ...]:
-    """Return all steps; where these are too many, those of the blamed messages, trimmed."""
+    """Return all steps; where these are too many, those of the blamed messages, trimmed, and how many others went."""
     schedule = history.header.schedule
     named = schedule.trapped
-    steps: list[Step] = []
+    everyone = {*schedule.published} | named
+    steps = tell(history, verdict, rules, everyone)
+    if len(steps) <= _MOST_STEPS:
+        return tuple(steps)
     blamed = {*verdict.blamed} | named | {*schedule.poisons}
-    for messages in ({*schedule.published} | named, blamed):
-        steps = tell(history, verdict, rules, messages)
-        if len(steps) <= _MOST_STEPS:
-            return tuple(steps)
-    return tuple(_trimmed(steps))
+    others = counted(len(everyone - blamed), "other message")
+    untold = (Step(verb="…", what=f"{others}, not shown", kind="gap"),) if everyone - blamed else ()
+    steps = tell(history, verdict, rules, blamed)
+    return (*(steps if len(steps) <= _MOST_STEPS else _trimmed(steps)), *untold)
 
 
 def _trimmed(steps: Sequence[Step]) -> Iterator[Step]:
