@@ -12,7 +12,7 @@ from test_report_stories import ORDERS, RESERVED, told
 from atleastonce.findings import Counterexample, Curve, Findings, Judged, curves
 from atleastonce.history import Event, History, Observation, Output, Side
 from atleastonce.report import markdown
-from atleastonce.report.curves import said, sparkline, steepest, svg
+from atleastonce.report.curves import done, said, sparkline, steepest, svg
 from atleastonce.report.narrative import narrative
 from atleastonce.report.page import page
 from atleastonce.report.telling import of_counterexample, retell
@@ -309,6 +309,15 @@ def test_only_the_steepest_curves_are_drawn() -> None:
     low = [Curve(f"stop {number}", "q", ((0.0, 1),)) for number in range(9)]
     findings = Findings(INVENTORY, "rabbitmq", curves=[*low, CURVE, CURVE])
     assert steepest(findings) == [CURVE, *low[:3]]
+
+
+def test_several_curves_say_what_was_done() -> None:
+    """Else four of them look alike in a terminal, where there is no picture of each."""
+    one, other = (
+        Curve(f"stop shop; publish m1; publish m2; {does} shop", "q", CURVE.points)
+        for does in ("start", "forget")
+    )
+    assert [done(each) for each in (one, other)] == ["stop shop; start shop", "stop shop; forget shop"]
 
 
 def test_reports_draw_outages_that_were_kept_and_those_that_were_not() -> None:

@@ -29,6 +29,13 @@ def said(curve: Curve) -> str:
     return f"depth of {queue_name(curve.queue)} {sparkline(curve)} {outcome(curve)}"
 
 
+def done(curve: Curve) -> str:
+    """Say what was done, apart from the messages: ``stop inventory; start inventory``."""
+    return "; ".join(
+        each for each in curve.schedule.split("; ") if not each.startswith(("publish ", "burst "))
+    )
+
+
 def outcome(curve: Curve) -> str:
     """Say how many waited at most, and what became of them."""
     most = f"at most {counted(curve.most, 'message')}"

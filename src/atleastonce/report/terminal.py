@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from atleastonce.findings import Findings
-from atleastonce.report.curves import said, steepest
+from atleastonce.report.curves import done, said, steepest
 from atleastonce.report.narrative import Part, lines
 from atleastonce.report.rows import SYMBOLS, counted, rows, unexplored
 from atleastonce.report.story import Story
@@ -44,9 +44,11 @@ def show(console: "Console", found: Sequence[Findings], stories: Sequence[tuple[
     for findings in found:
         for remark in findings.remarks:
             console.print(remark, style=COLOURS["unknown"], markup=False, soft_wrap=True)
-        for curve in steepest(findings):
+        drawn = steepest(findings)
+        for curve in drawn:
             about = f"{findings.service} on {findings.broker}: " if len(found) > 1 else ""
-            console.print(about + said(curve), style=_PARTS["curve"], markup=False, soft_wrap=True)
+            which = f" ({done(curve)})" if len(drawn) > 1 else ""
+            console.print(about + said(curve) + which, style=_PARTS["curve"], markup=False, soft_wrap=True)
     for story, replay in stories:
         console.print()
         console.print(told(story, replay), soft_wrap=True)
