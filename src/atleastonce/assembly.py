@@ -239,7 +239,7 @@ class Assembly:
 
 def _asked(service: Service) -> tuple[str, ...]:
     """Return the other services that a service is told the addresses of."""
-    found = (each for text in service.texts for each in templates.placeholders(text))
+    found = (each for text in service.texts.values() for each in templates.placeholders(text))
     return tuple(dict.fromkeys(each.removeprefix(_HTTP) for each in found if each.startswith(_HTTP)))
 
 

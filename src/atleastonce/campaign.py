@@ -139,8 +139,7 @@ class Campaign:
 
     @property
     def _lanes(self) -> int:
-        alone = 1 if self._site.contract.contract.common_database else self._plan.lanes
-        return min(self._plan.lanes, self._site.lanes or self._plan.lanes, alone)
+        return min(self._plan.lanes, self._site.lanes or self._plan.lanes)
 
     def _messages(self) -> Schedule:
         messages = cast_list(self._site.contract.contract, self._plan.messages)
@@ -279,7 +278,7 @@ class Campaign:
         What it broke the first time stands. A service that got nowhere would do so again, and take its time.
         """
         one = workshop.carry_out(schedule)
-        if not one.unknown or one.history.stuck or any(map(one.broke, self._promises)) or self._again <= 0:
+        if not one.unknown or one.history.stuck or one.broken or self._again <= 0:
             return one
         self._again -= 1
         other = workshop.carry_out(schedule)
@@ -328,7 +327,7 @@ def replay(site: Site, schedule: Schedule, times: int, *, until_broken: bool = F
     with Workshop(site) as workshop:
         for _ in range(times):
             carried_out.append(workshop.carry_out(schedule))
-            if until_broken and any(carried_out[-1].broke(promise) for promise in carried_out[-1].verdicts):
+            if until_broken and carried_out[-1].broken:
                 break
     return carried_out
 

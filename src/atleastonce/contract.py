@@ -38,14 +38,14 @@ class Service(_Table, frozen=True, kw_only=True):
     env: dict[str, str] = {}
 
     @property
-    def texts(self) -> tuple[str, ...]:
-        """The texts that it is started with, in which it is told where others are."""
-        return (self.command, *self.env.values())
+    def texts(self) -> dict[str, str]:
+        """The texts that it is started with, by key, in which it is told where others are."""
+        return {"command": self.command, **{f"env.{key}": text for key, text in self.env.items()}}
 
     @property
     def uses_broker(self) -> bool:
         """Whether it is told where the broker is."""
-        told = {name for text in self.texts for name in templates.placeholders(text)}
+        told = {name for text in self.texts.values() for name in templates.placeholders(text)}
         return bool(told & {"amqp_url", "kafka_bootstrap"})
 
 
@@ -172,8 +172,7 @@ class Contract(_Table, frozen=True, kw_only=True):
         """The key that names a database without a placeholder, which every lane would share; empty where none does."""
         texts = {"observe.url": self.observe.url}
         for table, service in self.tables.items():
-            told = {f"{table}.env.{key}": text for key, text in service.env.items()}
-            texts |= {f"{table}.command": service.command, **told}
+            texts |= {f"{table}.{key}": text for key, text in service.texts.items()}
         common = (
             key
             for key, text in texts.items()
@@ -184,7 +183,7 @@ class Contract(_Table, frozen=True, kw_only=True):
     @property
     def reads_queue_type(self) -> bool:
         """Whether a service asks for the type of its queues with ``{queue_type}``."""
-        texts = (text for service in self.all_services.values() for text in service.texts)
+        texts = (text for service in self.all_services.values() for text in service.texts.values())
         return any("queue_type" in templates.placeholders(text) for text in texts)
 
     @property

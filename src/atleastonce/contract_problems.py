@@ -210,10 +210,8 @@ def _texts(contract: Contract) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Yield every text that may hold placeholders: its key, itself, and what is known there."""
     entry, observe, runtime = contract.input, contract.observe, RUNTIME[contract.broker.kind]
     for where, service in contract.tables.items():
-        yield from (
-            (f"{where}.{key}", getattr(service, key), runtime) for key in ("command", "ready", "health")
-        )
-        yield from ((f"{where}.env.{key}", text, runtime) for key, text in service.env.items())
+        texts = service.texts | {"ready": service.ready, "health": service.health}
+        yield from ((f"{where}.{key}", text, runtime) for key, text in texts.items())
     yield from (("input.message", kind, MESSAGE) for kind in entry.kinds)
     yield ("input.key", entry.key or "", MESSAGE)
     yield ("input.routing_key", entry.routing_key, MESSAGE)

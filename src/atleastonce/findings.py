@@ -33,8 +33,13 @@ class Judged:
     @property
     def is_hasty(self) -> bool:
         """Whether it accuses for nothing but what is missing, which may still have come."""
-        broken = [each for each in self.verdicts.values() if each.outcome == "broken"]
-        return bool(broken and self.history.header.in_vain) and not any(each.surplus for each in broken)
+        seen = any(self.verdicts[promise].surplus for promise in self.broken)
+        return bool(self.broken and self.history.header.in_vain) and not seen
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """The promises that it broke."""
+        return tuple(filter(self.broke, self.verdicts))
 
     def broke(self, promise: str) -> bool:
         """Tell whether it broke a promise."""

@@ -41,7 +41,7 @@ class Readership:
                 self._volatile[event.queue] = event.settles
                 self._links[event.queue] = self._of(event.queue) | {(event.service, event.link)}
                 self._most = max(self._most, self._read)
-            case "cut" | "closed" if not event.channel:
+            case "cut" | "closed" if _loses_link(event):
                 link = (event.service, event.link)
                 self._links = {queue: links - {link} for queue, links in self._links.items()}
             case "response" if event.of == "join":
@@ -81,6 +81,11 @@ class Readership:
         return self._links.get(queue, frozenset())
 
 
+def _loses_link(event: Event) -> bool:
+    """Tell whether a link is lost, and not just a channel of it."""
+    return event.event == "cut" or (event.event == "closed" and not event.channel)
+
+
 def gone_with_links(events: Iterable[Event]) -> frozenset[str]:
     """Return the copies that may have gone with a link: sent before a service that had lost one subscribed again.
 
@@ -93,7 +98,7 @@ def gone_with_links(events: Iterable[Event]) -> frozenset[str]:
     for event in events:
         if event.event == "published" and event.ok and event.copy:
             sent.add(event.copy)
-        elif event.event == "cut" or (event.event == "closed" and not event.channel):
+        elif _loses_link(event):
             lost.add(event.service)
         elif event.event == "consume" and event.settles and event.service in lost:
             gone |= sent

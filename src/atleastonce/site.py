@@ -52,7 +52,7 @@ def laid_out(
             directory=lambda lane: lifetime.directory(f"{mark}-{lane}"),
             environment=lifetime.environment,
             canary=kind.canary,
-            lanes=kind.lanes,
+            lanes=1 if contract.contract.common_database else kind.lanes,
             settings=kind.settings,
             histories=histories,
             stop=stop,

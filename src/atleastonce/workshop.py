@@ -115,8 +115,7 @@ class Workshop:
         whole = self._carried_out(pack(schedules))
         if any(map(_in_doubt, whole.verdicts.values())):
             alone = [self.carry_out(each) for each in schedules]
-            broken = [promise for promise in whole.verdicts if whole.broke(promise)]
-            if all(any(each.broke(promise) for each in alone) for promise in broken):
+            if all(any(each.broke(promise) for each in alone) for promise in whole.broken):
                 return alone
             self._save(whole.history, whole.lane)
             return [*alone, whole]

@@ -78,9 +78,7 @@ def test_a_mutant_is_broken_by_its_promise(subject, mutant, replays, shorter, on
     contract = on_database(contract, wrong.contract)
     # confirmed by the replays below
     plan = Plan(messages=2, explore=wrong.explore, until=wrong.promise, confirm=1, recovery=0)
-    plan = replace(
-        plan, shrink_budget=180 if shorter else 20, lanes=1 if wrong.contract == reference.SHARED else 2
-    )
+    plan = replace(plan, shrink_budget=180 if shorter else 20)
     found = subject(contract).verify(plan, histories=tmp_path / "histories").findings
     assert found.tallies[wrong.promise].outcome == "broken", found.tallies
     saved = [each for path in sorted(tmp_path.glob("histories/*")) for each in read(path)]

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, judged
 from atleastonce.checks.settling import became_settled
 from atleastonce.checks.signs import interruption
+from atleastonce.effects import Difference
 from atleastonce.history import History
 from atleastonce.verdict import Verdict
 
@@ -78,16 +79,10 @@ def _never_sent(case: Case) -> Verdict | None:
     """Accuse of an effect of a message of which every copy was aborted: nobody who reads what is committed sees it."""
     aborted = {event.message for event in case.history.named("aborted")} - case.confirmed
     more = tuple(each for each in case.differences if each.kind != "deficit" and each.message in aborted)
-    if not more:
-        return None
-    guilty = blamed(more)
-    return Verdict(
-        promise=PROMISE,
-        outcome="broken",
-        reason=f"{', '.join(guilty)} had an effect, though the only transaction that sent it was aborted",
-        evidence=evidence(more),
-        blamed=guilty,
-        surplus=True,
+    return (
+        _by_name(more, "had an effect, though the only transaction that sent it was aborted")
+        if more
+        else None
     )
 
 
@@ -98,11 +93,16 @@ def _done_again(case: Case) -> Verdict:
     if not more or case.poisons or interruption(case.history) is None:
         raise Unjudgeable("no input was delivered twice", occasion=False)
     case.stands(more)
+    return _by_name(more, "had another effect than one delivery has, though it was delivered once")
+
+
+def _by_name(more: Collection[Difference], why: str) -> Verdict:
+    """Accuse the messages that these differences name."""
     guilty = blamed(more)
     return Verdict(
         promise=PROMISE,
         outcome="broken",
-        reason=f"{', '.join(guilty)} had another effect than one delivery has, though it was delivered once",
+        reason=f"{', '.join(guilty)} {why}",
         evidence=evidence(more),
         blamed=guilty,
         surplus=True,

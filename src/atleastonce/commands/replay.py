@@ -90,12 +90,12 @@ def _contract(given: Path | None, header: Header) -> ContractFile:
 
 def _conclude(console: Console, judged: Sequence[Judged]) -> int:
     """Say what the runs came to, with the story of the last that was broken."""
-    broken = [(promise, each) for each in judged for promise in each.verdicts if each.broke(promise)]
+    broken = [(promise, each) for each in judged for promise in each.broken]
     verdicts = [verdict for each in judged for verdict in each.verdicts.values() if verdict.occasion]
     unknown = Counter(verdict.reason for verdict in verdicts if verdict.outcome == "unknown")
     if broken:
         promise, last = broken[-1]
-        again = sum(any(each.broke(name) for name in each.verdicts) for each in judged)
+        again = sum(bool(each.broken) for each in judged)
         story = retell(last.history, last.verdicts[promise], RULES, [f"replayed {again} of {len(judged)}"])
         console.print(told(story), soft_wrap=True)
         console.print(f"STILL BROKEN: {again} of {len(judged)}", style="bold red")

@@ -115,7 +115,6 @@ def _tried(subject: Subject, running: Session, shown: Presenter, given: Given) -
     began = time.monotonic()
     plan = Plan(
         explore=subject.explore,
-        lanes=1 if subject.shared else 2,
         budget=subject.budget,
         messages=2,
         until=subject.promise,

@@ -66,9 +66,8 @@ class SqlObserver:
         try:
             yield
         except self._failures as exc:
-            said = (
-                getattr(exc, "orig", None) or exc
-            )  # the driver's own words, without query and address again
+            # The driver's own words, without the query and an address again.
+            said = getattr(exc, "orig", None) or exc
             raise ObservationError(f"the query {query!r} failed: {said}") from exc
 
 
