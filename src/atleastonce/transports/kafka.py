@@ -64,9 +64,7 @@ class KafkaNamespace:
         self._skipped: set[tuple[Place, int]] = set()
 
     def __enter__(self) -> Self:
-        self._admin = AdminClient({**BASE, **self._servers})
-        # Now, since the producer id takes the library half a second, which passes while the subject starts.
-        self._producer = Producer({**PRODUCER, **self._servers})
+        self._connect()
         wanted = [
             NewTopic(self.topics[name], num_partitions=topic.partitions)
             for name, topic in self._contract.topics.items()
@@ -81,8 +79,7 @@ class KafkaNamespace:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._reader is not None:
-            self._reader.close()
+        self._disconnect()
         gone = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.GROUP_ID_NOT_FOUND}
         # A group whose member is still there expires by itself, once its topics are gone.
         gone |= {KafkaError.NON_EMPTY_GROUP}
@@ -154,7 +151,9 @@ class KafkaNamespace:
         return {}
 
     def reopen(self) -> None:
-        """Do nothing: these clients connect again by themselves."""
+        """Take new clients: librdkafka (2.13 to 2.15, its issue 5301) may have forgotten where the broker is."""
+        self._disconnect()
+        self._connect()
 
     def unroute(self, queue: str) -> None:
         """Refuse: a topic is not taken away from under a producer."""
@@ -205,6 +204,16 @@ class KafkaNamespace:
         for topic, group in self._reading(subscriptions):
             with translated(f"lose the offsets of the group {group}"):
                 kafka_offsets.lost(self._admin, group, self._partitions(topic), first)
+
+    def _connect(self) -> None:
+        self._admin = AdminClient({**BASE, **self._servers})
+        # Now, since the producer id takes the library half a second, which passes while the subject starts.
+        self._producer = Producer({**PRODUCER, **self._servers})
+
+    def _disconnect(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
     def _reading(self, subscriptions: Collection[Subscription]) -> list[Subscription]:
         """Return those of groups that read the input."""

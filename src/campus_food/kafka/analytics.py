@@ -7,7 +7,7 @@ group only shares out the partitions, and where to begin in one is for the datab
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaException, Message, TopicPartition
 
 from campus_food.kafka.clients import Cluster, Publisher, cluster_from, producer_settings
 from campus_food.kafka.consumer import Consumer, positions
@@ -92,7 +92,11 @@ class Analytics(Consumer):
             self._publisher = Publisher(producer_settings(self.cluster))
         for record, reason in poison:
             set_aside(self._publisher.produce, self.cluster.dead_letters, record, reason)
-        self._publisher.flush()
+        try:
+            self._publisher.flush()
+        except KafkaException:
+            self._publisher = None  # the next try has one of its own, see `consumer.FORGOTTEN`
+            raise
 
 
 def main(analytics: type[Analytics] = Analytics, store: type[Facts] = Facts) -> None:

@@ -21,6 +21,9 @@ QUESTION = 0.5
 # Seconds that the broker may let a step wait before that is a problem. How long a step may last is no measure of it:
 # librdkafka (2.15, measured) waits over 10 s for offsets to be taken where every connection was cut.
 SILENCE = 3.0
+# Seconds of no broker at all behind which a client is made anew. librdkafka (2.13 to 2.15, its issue 5301) may forget
+# every address for good where a broker that is just back names no broker at all, not even itself.
+FORGOTTEN = 5.0
 # A throttled consumer takes what is due in so many seconds, and then waits for as long.
 TICK = 0.1
 
@@ -50,7 +53,7 @@ class Consumer(Worker):
         """The offsets behind the last record, of partitions that were read to the end."""
         self._client: Any = None
         self._first: list[Message] = []
-        self._unreachable = False
+        self._unreachable: float | None = None
         self._asked: float | None = None
 
     @abstractmethod
@@ -83,6 +86,7 @@ class Consumer(Worker):
         client = Client(self.client_settings())
         with closing(client) as self._client:  # to close is to leave the group: others take over at once
             self._first.clear()
+            self._unreachable = None
             client.subscribe(
                 self.topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
             )
@@ -118,8 +122,8 @@ class Consumer(Worker):
 
     def _poll(self) -> None:
         got = self._gather()
-        if self._unreachable:
-            self._ask()
+        if self._unreachable is not None:
+            self._ask(self._unreachable)
         records = [record for record in got if record.error() is None]
         if records:
             self.handle(records)
@@ -161,13 +165,18 @@ class Consumer(Worker):
             self.ends |= {(sign.topic(), sign.partition()): sign.offset() for sign in signs}
             self.at_end()
 
-    def _ask(self) -> None:
-        """Find out whether the broker answers again: librdkafka tells of the loss, never of the return."""
+    def _ask(self, since: float) -> None:
+        """Find out whether the broker answers again: librdkafka tells of the loss, never of the return.
+
+        Raises `KafkaException` where that has lasted for so long that only a new client may know the way.
+        """
         try:
             self._client.list_topics(self.topics[0], timeout=QUESTION)
         except KafkaException:
+            if time.monotonic() - since > FORGOTTEN:
+                raise
             return  # still away, which `problem` says already
-        self._unreachable = False
+        self._unreachable = None
         self._tell(self._client.assignment())
 
     def _tell(self, partitions: Sequence[Any]) -> None:
@@ -187,7 +196,7 @@ class Consumer(Worker):
 
     def _on_error(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - its public name in confluent-kafka
-            self._unreachable = True
+            self._unreachable = self._unreachable or time.monotonic()
             self.problem = error.str()
         log.warning("Kafka: %s", error.str())
 

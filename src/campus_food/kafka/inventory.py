@@ -33,6 +33,9 @@ INVENTORY = Kind(
 
 # Seconds that a step of a transaction is tried, through a restart of the broker; then clients are made anew.
 COMMITTING = 30.0
+# Seconds that a transaction may take to be taken back. A producer that needs longer may never get there, see
+# `consumer.FORGOTTEN`; new clients abort it on entering.
+ABORTING = 5.0
 
 Poison = tuple[Message, str]
 
@@ -68,7 +71,7 @@ class Inventory(Consumer):
             if not error.args[0].txn_requires_abort():
                 raise  # out of time, or fatal: only new clients help
             log.warning("The transaction is taken back, its records come again", extra={"reason": str(error)})
-            self.ask(self.transactions.abort, within=COMMITTING)
+            self.ask(self.transactions.abort, within=ABORTING)
             self.rewind(records)
             return
         self.report(orders, decided)
