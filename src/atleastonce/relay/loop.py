@@ -6,6 +6,8 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from atleastonce.relay.memory import keep_freed
+
 T = TypeVar("T")
 
 _CALL_WITHIN = 10.0
@@ -21,6 +23,7 @@ class Loop:
         self._thread = threading.Thread(target=self.events.run_forever, name=name, daemon=True)
 
     def __enter__(self) -> Self:
+        keep_freed()
         self._thread.start()
         return self
 
