@@ -57,6 +57,15 @@ def test_record_of_a_topic_of_retries_may_be_read_before_its_time(second: str, o
     assert judged(happened, declared=declared).outcome == outcome
 
 
+@pytest.mark.parametrize(("second", "outcome"), [("0.99", "kept"), ("0.1", "broken"), ("1.9", "broken")])
+def test_record_of_a_topic_of_retries_may_be_held_until_it_is_due(second: str, outcome: str) -> None:
+    """It is read at once, and tried later: what is passed on then says when that was."""
+    hop = "produce p1#1 >retry; fetch p1#1 >retry &{0} +0.01; "
+    held = "".join(hop.format(n) + f"commit p1#1 +{gap}; " for n, gap in enumerate(("0.09", second, "0.99")))
+    happened = f"published p1#1; fetch p1#1 >in &0; {held}produce p1#1 >dead; response p1#1; quiet; canary"
+    assert judged(happened).outcome == outcome
+
+
 @pytest.mark.parametrize("end", ["reject p1#1; quiet", "looped! p1#1", "quiet! p1#1 waits"])
 def test_endless_attempts_are_broken(end: str) -> None:
     """One attempt more than declared was seen, whether or not it ever came to an end."""

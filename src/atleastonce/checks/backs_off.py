@@ -9,7 +9,7 @@ The last declared gap repeats while attempts remain. A gap that is too long is a
 kept its time, one that is too short only where it was not late. Where anything gave messages back, or not every
 attempt was seen, the attempts are not the service's own. Over HTTP, too few are accused only where the last one
 was answered with 503 by the fault `fail`: what was cut or withheld, a service need not dare to repeat. Linear in
-the events.
+the events, for each copy that was tried.
 """
 
 from collections.abc import Collection, Iterator
@@ -22,6 +22,9 @@ from atleastonce.promises import BacksOff
 from atleastonce.verdict import Verdict
 
 PROMISE = "backs-off"
+
+_LET_GO = ("produce", "publish", "nack", "reject")
+"""How a service passes on what it got, to be tried later or set aside, or gives it back."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +80,14 @@ def _judged(case: Case) -> Verdict:
         raise Unjudgeable("the contract declares no attempts", occasion=False)
     case.ended()
     tried = _delivered(case) if case.poisons else [[each] for each in _asked(case)]
+    kept = []
     for ways in tried:
-        accused = [each for way in ways if (each := _accused(case, way, attempts)) is not None]
-        if len(accused) == len(ways):
-            return accused[-1]
+        accused = [_accused(case, way, attempts) for way in ways]
+        if None not in accused:
+            return accused[-1]  # type: ignore[return-value]  # there is one, as was just asked
+        kept += [way.said for way, each in zip(ways, accused, strict=True) if each is None][-1:]
     case.became_quiet(apart_from=("published",))
-    reason = "; ".join(ways[-1].said for ways in tried)
-    return Verdict(promise=PROMISE, outcome="kept", reason=f"{reason}, as declared")
+    return Verdict(promise=PROMISE, outcome="kept", reason=f"{'; '.join(kept)}, as declared")
 
 
 # -- what was tried
@@ -92,8 +96,8 @@ def _judged(case: Case) -> Verdict:
 def _delivered(case: Case) -> list[list[_Tried]]:
     """Return each copy of a poison that was handed to the service again, with the times of that.
 
-    A record in a topic of retries may be read before its time, and put back, or be tried there several times: then
-    there are two ways to see it, and it is accused where both are wrong.
+    A record in a topic of retries may be read before its time, and put back, or held until it is due, or be tried there
+    several times: then there are several ways to see it, and it is accused where all are wrong.
     A service of a chain counts for itself. Where there are several poisons, Kafka fetches them again with each
     other: then nothing tells whose attempt it is.
     """
@@ -114,20 +118,42 @@ def _delivered(case: Case) -> list[list[_Tried]]:
         message = copy.partition("#")[0]
         if len(read) > 1:
             stopped = message in case.dead_lettered if case.history.observed("faulty") else False
-            ways = dict.fromkeys((tuple(event.t for event in read), _when_due(read, own)))
+            due = _when_due(read, own)
+            ways = dict.fromkeys((_when_done(case, due), tuple(e.t for e in read), tuple(e.t for e in due)))
             tried.append([_Tried(copy, message, times, times, stopped) for times in ways])
     if not tried:
         raise Unjudgeable("nothing was tried again", occasion=False)
     return tried
 
 
-def _when_due(read: list[Event], own: Collection[tuple[str | None, str]]) -> tuple[float, ...]:
-    """Return when each record was read last, of those in topics of retries; of all others, each time."""
+def _when_due(read: list[Event], own: Collection[tuple[str | None, str]]) -> list[Event]:
+    """Return each record as it was read last, of those in topics of retries; of all others, each time."""
     last = {
-        (each.queue, each.partition, each.offset) if (each.copy, each.queue) in own else (number,): each.t
+        (each.queue, each.partition, each.offset) if (each.copy, each.queue) in own else (number,): each
         for number, each in enumerate(read)
     }
-    return tuple(sorted(last.values()))
+    return sorted(last.values(), key=lambda each: each.t)
+
+
+def _when_done(case: Case, read: list[Event]) -> tuple[float, ...]:
+    """Return when the service let go of what it had read each time: it may hold that until it is due.
+
+    When that began is not seen; it passed it on, or gave it back, right behind the attempt. Where it did neither,
+    the time when it settled it, or read it.
+    """
+    turns = {id(each) for each in read}
+    mine = (read[0].message, read[0].service)
+    done: list[float] = []
+    settled = False
+    for event in case.history.events:
+        if id(event) in turns:
+            done.append(event.t)
+            settled = False
+        elif done and event.side == "subject" and (event.message, event.service) == mine:
+            if event.event in _LET_GO or not settled:
+                done[-1] = event.t
+            settled = True
+    return tuple(done)
 
 
 def _asked(case: Case) -> list[_Tried]:
