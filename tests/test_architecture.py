@@ -23,7 +23,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "contract_file history_file",
     ),
     "1 pure": ("ledger effects attempts packing latency", "checks exploration report", "rejudging"),
-    "1 edge": ("watchdog recording observe subjects", "lifetimes transports relay", "brokers casting"),
+    "1 edge": ("watchdog recording observe subjects cache", "lifetimes transports relay", "brokers casting"),
     "2 faults": ("canary faults",),
     "3 cases": (
         "part sights measuring asking readership",

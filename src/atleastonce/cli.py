@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from atleastonce import __version__
+from atleastonce.cache import keep_hypothesis_in_it
 from atleastonce.errors import AtLeastOnceError, Cancelled, UsageError
 
 _PROVIDERS = ("auto", "docker", "native", "external")
@@ -204,6 +205,7 @@ def latency(**options: object) -> int:
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line, and exit."""
+    keep_hypothesis_in_it()
     try:
         code = cli.main(words, prog_name="atleastonce", standalone_mode=False)
     except click.ClickException as exc:

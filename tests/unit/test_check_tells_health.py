@@ -66,6 +66,7 @@ def test_each_time_counts() -> None:
     [
         ("cut *shop; quiet", "the service was not cut off"),
         (TOLD.replace("=2", "=0"), "the service had no link that could be cut"),
+        (TOLD.replace("isolated *shop", "isolated *till"), "what was cut off has no health endpoint"),
         (
             TOLD.replace("=200; iso", "=0; iso").replace("; mended", "; exit *shop; mended"),
             "the health endpoint said nothing before the service was cut off, which had ended by itself",

@@ -1,6 +1,9 @@
 """``atleastonce judge`` says of saved histories what verify says, and of other files what is wrong with them."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -120,3 +123,17 @@ def test_what_is_not_there_is_one_sentence(capsys, tmp_path) -> None:
             "or the folder of a run or of a counterexample\n"
         ),
     )
+
+
+def test_nothing_is_left_in_the_current_folder(tmp_path) -> None:
+    """Not by a library of ours either: Hypothesis keeps tables where it is imported from."""
+    save(saved(KEPT), tmp_path / "history.jsonl")
+    script = "from atleastonce.cli import main\ntry: main()\nfinally: import atleastonce.relay.kafka"
+    environment = {
+        name: value for name, value in os.environ.items() if name != "HYPOTHESIS_STORAGE_DIRECTORY"
+    }
+    environment["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+    subprocess.run(
+        [sys.executable, "-c", script, "judge", "history.jsonl"], cwd=tmp_path, env=environment, check=True
+    )
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["cache", "history.jsonl"]

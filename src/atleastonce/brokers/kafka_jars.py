@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from atleastonce.brokers.settings import lines
+from atleastonce.cache import cache_folder
 from atleastonce.errors import BrokerUnavailable
 
 VERSION = "4.3.1"
@@ -90,7 +91,7 @@ class Installation:
 def installed() -> Installation:
     """Return the installation; raise BrokerUnavailable, naming the command that helps, if there is none."""
     java = _java()
-    root = _cache() / f"kafka-{VERSION}"
+    root = cache_folder() / f"kafka-{VERSION}"
     if not root.is_dir():
         raise BrokerUnavailable(f"looked for a native Kafka: found no jars; fetch them with `{FETCH}`")
     return Installation(root, java)
@@ -111,9 +112,9 @@ def fetch(say: Callable[[str], None]) -> Installation:
         raise BrokerUnavailable(
             f"was to fetch Kafka {VERSION}: found no mvn; install it with `{INSTALL_MAVEN}`"
         )
-    _cache().mkdir(parents=True, exist_ok=True)
-    target = _cache() / f"kafka-{VERSION}"
-    with tempfile.TemporaryDirectory(dir=_cache(), prefix="fetching-") as temporary:
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    target = cache_folder() / f"kafka-{VERSION}"
+    with tempfile.TemporaryDirectory(dir=cache_folder(), prefix="fetching-") as temporary:
         draft = Installation(Path(temporary) / "kafka", java)
         say(f"Kafka {VERSION}: fetching its jars with Maven")
         _fetch(maven, draft)
@@ -155,8 +156,3 @@ def _java() -> str:
     if java is None:
         raise BrokerUnavailable(f"looked for a native Kafka: found no java; install it with `{INSTALL_JAVA}`")
     return java
-
-
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "atleastonce"

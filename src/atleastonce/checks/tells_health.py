@@ -1,9 +1,9 @@
 """tells-health: the health endpoint turns unhealthy when the service is cut off, and healthy again afterwards.
 
 Assumes that the history tells of each change of the endpoint, and that it was healthy at first where nothing
-else is told. No answer is an unhealthy one. The deadline is the runner's, which waited for each change and
-then let the canary fly: where it was late too, or did not fly, a change that is missing is unknown. Whether the
-case became quiet afterwards does not matter. Linear in the events.
+else is told; of a service without such an endpoint nothing is. No answer is an unhealthy one. The deadline is the
+runner's, which waited for each change and then let the canary fly: where it was late too, or did not fly, a change
+that is missing is unknown. Whether the case became quiet afterwards does not matter. Linear in the events.
 """
 
 from atleastonce.checks.case import Case, Unjudgeable, judged
@@ -27,6 +27,10 @@ def _judged(case: Case) -> Verdict:
     cut_off = [i for i, event in enumerate(events) if event.event == "isolated" and event.size]
     if not cut_off:
         raise Unjudgeable("the service had no link that could be cut", occasion=False)
+    asked = {event.service for event in events if event.event == "health"}
+    cut_off = [index for index in cut_off if events[index].service in asked]
+    if not cut_off:
+        raise Unjudgeable("what was cut off has no health endpoint", occasion=False)
     told = [_told(case, index) for index in cut_off]
     broken = next((each for each in told if each.outcome == "broken"), None)
     return broken or told[0]
