@@ -58,6 +58,23 @@ def test_other_order_is_broken(outputs: str) -> None:
     assert judged(outputs=outputs) == broken("m3 before m1 in queue out (key u1)")
 
 
+@pytest.mark.parametrize("outputs", ["m1:a m2:b m3:c", "m3:c m1:a"])
+def test_messages_may_wait_for_a_service_that_is_stopped(outputs: str) -> None:
+    """Nothing had been handed to it by then, so that nothing is given back."""
+    waiting = CALM.replace("deliver m1", "start *shop; deliver m1")
+    expected = KEPT if outputs.startswith("m1") else broken("m3 before m1 in queue out (key u1)")
+    assert judged(f"stop *shop; {waiting}", outputs=outputs) == expected
+
+
+def test_what_is_stopped_while_it_works_gives_messages_back() -> None:
+    """Whoever is started beside it may also take them from another one: then there is no occasion."""
+    late = CALM.replace("published m3", "stop *shop; published m3").replace("ack m1", "start *shop; ack m1")
+    assert judged(late).reason == FAULTS
+    joined = CALM.replace("deliver m1", "start *shop; deliver m1").replace("ack m1", "join *shop; ack m1")
+    found = judged(f"stop *shop; {joined}")
+    assert (found.outcome, found.occasion) == ("unknown", False)
+
+
 def test_order_of_what_the_service_published_counts_too() -> None:
     """On one link; what it sends back to be tried later is no effect, and links have no order."""
     sent = CALM.replace("ack m1#1", "publish m3 {0} >x; publish m1 @1 >x; ack m1#1")

@@ -1,9 +1,10 @@
 """keeps-order: per key, effects follow the order of publication.
 
-Judged only without any fault: what is delivered again may well come late. The order is that of the outputs, each
-message counted at its first one in a queue (on Kafka, one key of the output), and that of what the service
-published on one link; what an observed address shows has no order. Inputs count together where one queue
-and one partition kept their order. Linear in the events.
+Judged only where nothing that a service had in hand was given back: what is delivered again may well come late. So
+messages may wait for a service that is stopped before they come, and is started behind them. The order is that of
+the outputs, each message counted at its first one in a queue (on Kafka, one key of the output), and that of what the
+service published on one link; what an observed address shows has no order. Inputs count together where one queue and
+one partition kept their order. Linear in the events.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,9 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
+import msgspec
+
 from atleastonce.checks.case import Case, Unjudgeable, judged, ours
 from atleastonce.checks.signs import interruption, is_delivered, is_published
-from atleastonce.history import History
+from atleastonce.history import Event, History
+from atleastonce.schedule import Schedule
 from atleastonce.verdict import Verdict
 
 PROMISE = "keeps-order"
@@ -41,19 +45,25 @@ def check(history: History) -> Verdict:
 
 def _judged(case: Case) -> Verdict:
     schedule = case.history.header.schedule
+    waited = _waited(schedule)
+    actions = (
+        schedule.actions if not waited else [each for each in schedule.actions if each.verb == "publish"]
+    )
     if (
         schedule.traps
         or schedule.poisons
-        or schedule.verbs - {"publish"}
-        or len(schedule.published) < len(schedule.actions)
+        or {each.verb for each in actions} - {"publish"}
+        or len(schedule.published) < len(actions)
     ):
         raise Unjudgeable(
             "order is judged where each message is sent once, none is poison, and nothing is done",
             occasion=False,
         )
     case.became_quiet()
-    if (event := interruption(case.history)) is not None:
-        raise Unjudgeable(f"messages may have been given back ({event.event}): order is judged without")
+    if (event := _given_back(case.history)) is not None:
+        raise Unjudgeable(
+            f"messages may have been given back ({event.event}): order is judged without", occasion=not waited
+        )
     inputs = _inputs(case)
     together = list(filter(_in_flight(case), inputs)) if inputs else []
     if not together:
@@ -75,6 +85,19 @@ def _judged(case: Case) -> Verdict:
         blamed=ours(message for _, pair in wrong for message in pair),
         surplus=True,
     )
+
+
+def _waited(schedule: Schedule) -> bool:
+    """Tell whether messages waited for a service that was stopped before the first of them, and started later."""
+    verbs = [action.verb for action in schedule.actions]
+    return {*verbs} == {"stop", "publish", "start"} and "stop" not in verbs[verbs.index("publish") :]
+
+
+def _given_back(history: History) -> Event | None:
+    """Return the first event, behind the first delivery, by which messages may have been given back, or None."""
+    begun = (number for number, event in enumerate(history.events) if is_delivered(event))
+    later = history.events[next(begun, 0) :]
+    return interruption(msgspec.structs.replace(history, events=later))
 
 
 def _inputs(case: Case) -> list[_Inputs]:

@@ -31,7 +31,7 @@ def outages(calm: History, contract: Contract) -> Iterator[Schedule]:
     asking = {event.service for event in calm.events if event.event == "request"}
     if contract.broker.kind == "http":
         services = tuple(each for each in services if any(is_of(name, each) for name in asking))
-    if "backlog-drains" in promised:
+    if promised & {"backlog-drains", "keeps-order"}:
         asked = {event.to for event in calm.events if event.event == "request"} - {*contract.consumers}
         waiting = (each for each in services if each != entry and each not in asked)
         yield from (backlog(calm, service) for service in waiting)
