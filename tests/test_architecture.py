@@ -156,6 +156,7 @@ def test_checks_are_registered_promises() -> None:
         "case",
         "settling",
         "signs",
+        "totals",
     }
     assert set(CHECKS) <= set(PROMISES)
     assert {name.replace("-", "_") for name in CHECKS} == files

@@ -2,7 +2,7 @@
 
 import pytest
 
-from atleastonce.checks import effects_once
+from atleastonce.checks import effects_once, nothing_lost
 from atleastonce.history import History
 from atleastonce.schedule import Trap
 from atleastonce.verdict import Verdict
@@ -90,6 +90,24 @@ def test_a_larger_total_beside_what_is_missing_may_come_of_that() -> None:
 def test_missing_effect_is_not_charged_here() -> None:
     """A lost effect is the business of nothing-lost."""
     assert judged(faulty=seen({"/stock": 10})).outcome == "kept"
+
+
+def test_a_total_that_a_copy_has_taken_back_is_charged_here() -> None:
+    """A second refund: all that names a message is there, and where nothing was interrupted, nothing can be lost."""
+    calm = "published m1#1; deliver m1#1; ack m1#1; published m1#2; deliver m1#2; ack m1#2; quiet; canary"
+    clean, less = seen({"/stock": 6}, "m1:a"), seen({"/stock": 9}, "m1:a")
+
+    def found(happened: str, faulty: Seen, **promised: dict[str, float]) -> dict[str, str]:
+        given = history(happened, clean, faulty, before={"/stock": 10}, promised=promised)
+        checks = {"once": effects_once.check, "lost": nothing_lost.check}
+        return {name: check(given).outcome for name, check in checks.items()}
+
+    both: dict[str, dict[str, float]] = {"effects-once": {}, "nothing-lost": {}}
+    assert found(calm, less, **both) == {"once": "broken", "lost": "kept"}
+    assert found(calm, seen({"/stock": 10}), **both) == {"once": "kept", "lost": "broken"}
+    # Behind an interruption a part of the effect may be lost: then it is for nothing-lost to say, if anybody asks.
+    assert found(f"{TWICE}; canary", less, **both) == {"once": "kept", "lost": "broken"}
+    assert found(f"{TWICE}; canary", less, **{"effects-once": {}})["once"] == "unknown"
 
 
 def test_effect_of_a_message_that_came_once_is_blamed_on_it() -> None:

@@ -1,7 +1,8 @@
 """effects-once: however often an input is delivered, its effect (state and outputs) is that of one delivery.
 
 Assumes that the history is quiet and its clean runs agree; otherwise it is unknown. A difference that is a
-deficit is not charged here but to nothing-lost, as is what differs of a message that came once; what poison did is
+deficit is not charged here but to nothing-lost, but for a total that a copy has taken back (`totals`), as is what
+differs of a message that came once; what poison did is
 not charged at all, nor what became of a request that was declined for good. Between services that ask each other over
 HTTP, an input is also delivered twice where one asked another twice, and a surplus is accused once it had its time
 to be taken back. Only what came twice shows the promise kept; a second effect that names its message breaks it behind
@@ -10,14 +11,17 @@ an interruption even where that came once, as of an outbox that is sent again. L
 
 from collections.abc import Collection
 
-from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, judged
+from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, judged, listed
 from atleastonce.checks.settling import became_settled
 from atleastonce.checks.signs import interruption
+from atleastonce.checks.totals import short_totals, taken_back
 from atleastonce.effects import Difference
 from atleastonce.history import History
 from atleastonce.verdict import Verdict
 
 PROMISE = "effects-once"
+_LOST = "nothing-lost"
+"""The promise that deficits are charged to."""
 
 
 def check(history: History) -> Verdict:
@@ -37,15 +41,13 @@ def _judged(case: Case) -> Verdict:
         raise Unjudgeable(
             f"a clean run shows no effect of {', '.join(repeated)}: observe more", occasion=False
         )
-    excused = {*case.poisons, *case.declined}
-    behind = _behind(case)
-    more = tuple(
-        each
-        for each in differences
-        if each.kind != "deficit"
-        and each.message not in excused
-        and not (each.kind == "differs" and each.message in behind)
-    )
+    less = taken_back(case)
+    more = _more(case, less)
+    if not more and (unclear := _unclear(case)):
+        raise Unjudgeable(
+            f"{'; '.join(evidence(unclear))}: {listed(repeated)} may have taken that back, coming again, or a part of "
+            f"an effect is lost; promise {_LOST}, too"
+        )
     if not more:
         reason = f"delivered more than once, {', '.join(seen)} had one effect"
         return Verdict(promise=PROMISE, outcome="kept", reason=reason)
@@ -54,7 +56,7 @@ def _judged(case: Case) -> Verdict:
         raise Unjudgeable(
             f"{', '.join(case.poisons)} may be what is more: {'; '.join(evidence(more))}", occasion=False
         )
-    if not blamed(more) and (short := [each for each in differences if each.kind == "deficit"]):
+    if not blamed(more) and (short := [e for e in differences if e.kind == "deficit" and e not in less]):
         # A refund that is lost leaves a total larger: what is less by name may be all there is to it.
         raise Unjudgeable(
             f"{'; '.join(evidence(more))} may come of what is missing: {'; '.join(evidence(short))}"
@@ -73,6 +75,26 @@ def _judged(case: Case) -> Verdict:
         # A total that names no message may hold what came late from an earlier case: it must be seen again.
         surplus=any(difference.kind == "surplus" and difference.message for difference in more),
     )
+
+
+def _more(case: Case, less: Collection[Difference]) -> tuple[Difference, ...]:
+    """Return what is charged here: what is too much or another, and these totals."""
+    excused, behind = {*case.poisons, *case.declined}, _behind(case)
+    return tuple(
+        each
+        for each in case.differences
+        if each in less
+        or (
+            each.kind != "deficit"
+            and each.message not in excused
+            and not (each.kind == "differs" and each.message in behind)
+        )
+    )
+
+
+def _unclear(case: Case) -> tuple[Difference, ...]:
+    """Return the totals that are short, where it is nobody's business to say that something is lost."""
+    return () if _LOST in case.history.header.declared.get("promised", {}) else short_totals(case)
 
 
 def _never_sent(case: Case) -> Verdict | None:

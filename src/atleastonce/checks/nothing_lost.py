@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from atleastonce.checks.case import Case, Unjudgeable, evidence, judged, listed
 from atleastonce.checks.settling import became_settled
+from atleastonce.checks.totals import taken_back
 from atleastonce.effects import Difference
 from atleastonce.history import History
 from atleastonce.schedule import SENTINEL
@@ -72,12 +73,14 @@ def _not_set_aside(case: Case, owed: list[str]) -> tuple[Difference, ...]:
 def _missing(case: Case) -> tuple[Difference, ...]:
     """Return what confirmed inputs lack; other differences only where they did not come twice (rule 9).
 
-    A total that differs is nobody's where anything came twice, or there was poison: the clean runs go without it.
+    A total that differs is nobody's where anything came twice, or there was poison: the clean runs go without it. One
+    that a copy has taken back is the business of effects-once.
     """
     refused = {message for message in case.innocents if message not in case.confirmed}
     refused |= case.declined & {SENTINEL}
     again = {*case.repeated}
-    lacking = (each for each in case.differences if _lacks(case, each, again))
+    back = taken_back(case)
+    lacking = (each for each in case.differences if each not in back and _lacks(case, each, again))
     missing = tuple(each for each in lacking if each.message not in refused)
     if refused and missing and all(each.message is None for each in missing):
         if refused <= case.declined and case.explained(case.confirmed & case.seen):
