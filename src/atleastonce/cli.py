@@ -84,7 +84,7 @@ def demo(**options: object) -> int:
     "[default: all but the last two]",
 )
 @click.option(
-    "--messages", type=click.IntRange(1, 20), default=3, show_default=True, help="How many messages."
+    "--messages", type=click.IntRange(1, 50), default=3, show_default=True, help="How many messages."
 )
 @click.option(
     "--lanes", type=click.IntRange(1, 16), default=2, show_default=True, help="Subjects side by side."

@@ -46,6 +46,16 @@ def test_the_table_has_a_symbol_and_three_counts_per_promise() -> None:
     assert lines[-1] == f"replay: atleastonce replay {HOME}/c/1"
 
 
+def test_the_end_of_a_log_is_shown_once() -> None:
+    """It may be the reason why several promises are unknown."""
+    to = console()
+    why = {"nobody could judge it. The end of its log:\n    bang": 1}
+    tallies = {name: Tally(unknown=1, reasons=why) for name in ("nothing-lost", "recovers")}
+    show(to, [Findings(service="shop", broker="kafka", tallies=tallies)], [])
+    said = printed(to)
+    assert (said.count("is unknown"), said.count("bang"), said.count("(as above)")) == (2, 1, 1)
+
+
 def test_the_summary_closes_with_what_the_command_came_to() -> None:
     """One line: outcomes, schedules, brokers, seconds, exit code."""
     end = f"exit code 1: {MEANINGS[1]}"

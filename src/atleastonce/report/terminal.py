@@ -1,6 +1,6 @@
 """What the terminal shows at the end: the verdict table, the counterexamples, and one line of summary."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from atleastonce.findings import Findings
@@ -37,10 +37,8 @@ MEANINGS: Mapping[int, str] = {
 def show(console: "Console", found: Sequence[Findings], stories: Sequence[tuple[Story, str]]) -> None:
     """Print the verdicts, why the unknown ones are, the outages, each story with the folder to replay it."""
     console.print(table(found))
-    for row in rows(found):
-        if row.verdict == "unknown":
-            about = f"{row.promise} of {row.service} on {row.broker} is unknown: {row.reason}"
-            console.print(about, style=COLOURS["unknown"], markup=False, soft_wrap=True)
+    for about in _unknown(found):
+        console.print(about, style=COLOURS["unknown"], markup=False, soft_wrap=True)
     for findings in found:
         for remark in findings.remarks:
             console.print(remark, style=COLOURS["unknown"], markup=False, soft_wrap=True)
@@ -52,6 +50,17 @@ def show(console: "Console", found: Sequence[Findings], stories: Sequence[tuple[
     for story, replay in stories:
         console.print()
         console.print(told(story, replay), soft_wrap=True)
+
+
+def _unknown(found: Sequence[Findings]) -> Iterator[str]:
+    """Say of each promise that is unknown why; the end of a log, which may be the reason for several, once."""
+    told = set()
+    for row in rows(found):
+        if row.verdict == "unknown":
+            reason, _, log = row.reason.partition("\n")
+            more = "" if not log else "\n    (as above)" if log in told else f"\n{log}"
+            told.add(log)
+            yield f"{row.promise} of {row.service} on {row.broker} is unknown: {reason}{more}"
 
 
 def table(found: Sequence[Findings]) -> "Table":
