@@ -22,7 +22,12 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "contract_problems findings poisons scope",
         "contract_file history_file",
     ),
-    "1 pure": ("ledger effects attempts packing latency", "checks exploration report", "rejudging"),
+    "1 pure": (
+        "ledger effects attempts packing latency",
+        "agreement",
+        "checks exploration report",
+        "rejudging",
+    ),
     "1 edge": ("watchdog recording observe subjects cache", "lifetimes transports relay", "brokers casting"),
     "2 faults": ("canary faults",),
     "3 cases": (

@@ -27,11 +27,7 @@ _MISSING = object()
 _NAME = re.compile(r"<(?P<message>[^.<>]+)\.\w+>")
 _DECIMAL = re.compile(r"-?\d{1,15}\.\d{1,9}")
 _DIGITS = 13
-_SHOWN = 3
 _EACH = "; each counts, since no output.id tells them apart"
-_DIFFER, _MOVING = "two clean runs differ", "a clean run never stood still"
-RESTLESS = (_DIFFER, _MOVING)
-"""How the reason begins why what was seen proves nothing."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -199,35 +195,6 @@ def unstable(first: Observation, second: Observation, ignore: Iterable[str]) -> 
     ignored = tuple(ignore)
     differing = (*_compare_changes(first.values, second.values), *_compare_outputs(first, second, ignored))
     return tuple(dict.fromkeys(difference.where for difference in differing))
-
-
-def grew(first: Observation, second: Observation, ignore: Iterable[str]) -> bool:
-    """Tell whether two clean runs differ only within lists that were longer from the first on.
-
-    So does a table with a row per product: the first order of one makes its row, and later ones change it.
-    """
-    lists = [path for path, change in first.values.items() if "added" in change and path not in second.values]
-    return bool(lists) and all(
-        any(where == path or where.startswith(f"{path}[") for path in lists)
-        for where in unstable(first, second, ignore)
-    )
-
-
-def restless(first: Observation, second: Observation, ignore: Iterable[str]) -> str:
-    """Say where two clean runs differ, or never stood still, and what to do; empty where they did not."""
-    moving = tuple(dict.fromkeys((*first.moving, *second.moving)))
-    paths = moving or unstable(first, second, ignore)
-    if not paths:
-        return ""
-    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
-    shown = ", ".join(paths[:_SHOWN]) + more
-    gone = () if moving else sorted(filter(None, touched(first) - touched(second)))
-    advice = (
-        f"the second, behind a restart, shows nothing of {', '.join(gone)}: is that lost?"
-        if gone
-        else "see observe.ignore"
-    )
-    return f"{_MOVING if moving else _DIFFER}, so these prove nothing: {shown}; {advice}"
 
 
 def touched(clean: Observation) -> set[str | None]:

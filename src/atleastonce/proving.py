@@ -4,7 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from atleastonce.effects import RESTLESS
+from atleastonce.agreement import RESTLESS
 from atleastonce.exploration.shrinking import shrink
 from atleastonce.findings import Counterexample, Findings, Judged
 from atleastonce.schedule import Schedule

@@ -12,7 +12,7 @@ from typing import Self
 
 import msgspec
 
-from atleastonce import canary, effects
+from atleastonce import agreement, canary
 from atleastonce.checks import judge
 from atleastonce.errors import AtLeastOnceError, Cancelled, TransportError, UsageError
 from atleastonce.expectation import Calm, Expectation, Pace, latency, paced, stillness
@@ -238,10 +238,10 @@ class Workshop:
         other = msgspec.structs.replace(schedule, actions=backwards)
         second, reverse = self._clean(lane, other, pace, "clean-2")
         ignore = self._contract.observe.ignore
-        differing = effects.restless(first, second, ignore)
-        if differing and effects.grew(first, second, ignore):
+        differing = agreement.restless(first, second, ignore)
+        if differing and agreement.grew(first, second, ignore):
             third, _ = self._clean(lane, schedule, pace, "clean-1")
-            if not effects.restless(third, second, ignore):
+            if not agreement.restless(third, second, ignore):
                 first, differing = third, ""
                 self._warm_ups.append(schedule)
                 self._warmed[lane.name] = len(self._warm_ups)

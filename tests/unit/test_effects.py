@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from atleastonce import effects
+from atleastonce import agreement, effects
 from atleastonce.effects import Difference
 from atleastonce.history import Observation, Output
 from histories import outputs
@@ -142,7 +142,7 @@ def test_a_message_that_one_clean_run_shows_nothing_of_may_be_lost() -> None:
     """To ignore it would hide that."""
     first = Observation(observed="clean-1", values={"/r/<m1.id> $": {"by": 1}})
     second = Observation(observed="clean-2")
-    said = effects.restless(first, second, ())
+    said = agreement.restless(first, second, ())
     assert said.endswith("/r/<m1.id> $; the second, behind a restart, shows nothing of m1: is that lost?"), (
         said
     )
@@ -153,10 +153,10 @@ def test_unstable_names_where_two_clean_runs_differ() -> None:
     first = Observation(observed="clean-1", values={"/a $": {"by": 1}}, outputs=outputs("m1:a"))
     second = Observation(observed="clean-2", values={"/a $": {"by": 2}}, outputs=outputs("m1:a m1:b"))
     assert effects.unstable(first, second, ()) == ("/a $", "outputs of m1 in out")
-    assert "differ, so these prove nothing: /a $, outputs of m1 in out; see" in effects.restless(
+    assert "differ, so these prove nothing: /a $, outputs of m1 in out; see" in agreement.restless(
         first, second, ()
     )
-    assert effects.restless(first, first, ()) == ""
+    assert agreement.restless(first, first, ()) == ""
 
 
 def clean(**values: Any) -> Observation:
@@ -191,15 +191,15 @@ def test_rows_that_only_the_first_of_two_runs_makes(
     first: Observation, second: Observation, grew: bool
 ) -> None:
     """They are why two clean runs differ where everything else is alike."""
-    assert effects.grew(first, second, ()) is grew
+    assert agreement.grew(first, second, ()) is grew
 
 
 def test_what_never_stood_still_proves_nothing() -> None:
     """Not even where two clean runs, watched for as long, have moved as far."""
     first = Observation(observed="clean-1", values={"/a $.age": {"by": 10}}, moving=("/a $.age",))
-    found = effects.restless(first, first, ())
+    found = agreement.restless(first, first, ())
     assert found == "a clean run never stood still, so these prove nothing: /a $.age; see observe.ignore"
-    assert found.startswith(effects.RESTLESS)
+    assert found.startswith(agreement.RESTLESS)
 
 
 def test_touched_names_the_messages_whose_effect_is_seen() -> None:

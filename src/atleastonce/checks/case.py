@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
-from atleastonce import effects
+from atleastonce import agreement, effects
 from atleastonce.attempts import Series, series
 from atleastonce.checks.signs import unwitnessed
 from atleastonce.effects import Difference
@@ -231,7 +231,7 @@ class Case:
         """How what was seen differs from the clean runs; raise Unjudgeable where that proves nothing."""
         before, clean, second, run = (self.observed(moment) for moment in _MOMENTS)
         ignore = tuple(self.history.header.declared.get("ignore", ()))
-        if reason := effects.restless(clean, second, ignore):
+        if reason := agreement.restless(clean, second, ignore):
             raise Unjudgeable(reason)
         return effects.compare(clean, run, before.values, ignore)
 

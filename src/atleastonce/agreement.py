@@ -1,0 +1,46 @@
+"""Tells whether two clean runs agree: where they do not, what is seen proves nothing (DESIGN section 4, rule 1)."""
+
+from collections.abc import Iterable
+
+from atleastonce.effects import touched, unstable
+from atleastonce.history import Observation
+
+_SHOWN = 3
+_DIFFER, _MOVING = "two clean runs differ", "a clean run never stood still"
+RESTLESS = (_DIFFER, _MOVING)
+"""How the reason begins why what was seen proves nothing."""
+_BATCHED = (
+    "see observe.ignore; where an output tells of several messages, which come together is chance: leave it out of "
+    "output, and observe the effects otherwise"
+)
+
+
+def grew(first: Observation, second: Observation, ignore: Iterable[str]) -> bool:
+    """Tell whether two clean runs differ only within lists that were longer from the first on.
+
+    So does a table with a row per product: the first order of one makes its row, and later ones change it.
+    """
+    lists = [path for path, change in first.values.items() if "added" in change and path not in second.values]
+    return bool(lists) and all(
+        any(where == path or where.startswith(f"{path}[") for path in lists)
+        for where in unstable(first, second, ignore)
+    )
+
+
+def restless(first: Observation, second: Observation, ignore: Iterable[str]) -> str:
+    """Say where two clean runs differ, or never stood still, and what to do; empty where they did not."""
+    moving = tuple(dict.fromkeys((*first.moving, *second.moving)))
+    paths = moving or unstable(first, second, ignore)
+    if not paths:
+        return ""
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    shown = ", ".join(paths[:_SHOWN]) + more
+    gone = () if moving else sorted(filter(None, touched(first) - touched(second)))
+    advice = (
+        f"the second, behind a restart, shows nothing of {', '.join(gone)}: is that lost?"
+        if gone
+        else _BATCHED
+        if all(path.startswith("outputs of ") for path in paths)
+        else "see observe.ignore"
+    )
+    return f"{_MOVING if moving else _DIFFER}, so these prove nothing: {shown}; {advice}"
