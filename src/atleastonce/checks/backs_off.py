@@ -82,10 +82,11 @@ def _judged(case: Case) -> Verdict:
     tried = _delivered(case) if case.poisons else [[each] for each in _asked(case)]
     kept = []
     for ways in tried:
-        accused = [_accused(case, way, attempts) for way in ways]
-        if None not in accused:
-            return accused[-1]  # type: ignore[return-value]  # there is one, as was just asked
-        kept += [way.said for way, each in zip(ways, accused, strict=True) if each is None][-1:]
+        accused = [(way, _accused(case, way, attempts)) for way in reversed(ways)]
+        right = [way for way, verdict in accused if verdict is None]
+        if not right and (wrong := accused[0][1]) is not None:
+            return wrong
+        kept.append(right[0].said)
     case.became_quiet(apart_from=("published",))
     return Verdict(promise=PROMISE, outcome="kept", reason=f"{'; '.join(kept)}, as declared")
 

@@ -1,12 +1,12 @@
 """effects-once: however often an input is delivered, its effect (state and outputs) is that of one delivery.
 
 Assumes that the history is quiet and its clean runs agree; otherwise it is unknown. A difference that is a
-deficit is not charged here but to nothing-lost, but for a total that a copy has taken back (`totals`), as is what
-differs of a message that came once; what poison did is
-not charged at all, nor what became of a request that was declined for good. Between services that ask each other over
-HTTP, an input is also delivered twice where one asked another twice, and a surplus is accused once it had its time
-to be taken back. Only what came twice shows the promise kept; a second effect that names its message breaks it behind
-an interruption even where that came once, as of an outbox that is sent again. Linear in the events.
+deficit is not charged here but to nothing-lost, as is what differs of a message that came once; only a total that a
+copy has taken back is (`totals`). What poison did is not charged at all, nor what became of a request that was
+declined for good. Between services that ask each other over HTTP, an input is also delivered twice where one asked
+another twice, and a surplus is accused once it had its time to be taken back. Only what came twice shows the promise
+kept; a second effect that names its message breaks it behind an interruption even where that came once, as of an
+outbox that is sent again. Linear in the events.
 """
 
 from collections.abc import Collection

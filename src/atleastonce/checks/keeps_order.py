@@ -45,16 +45,7 @@ def check(history: History) -> Verdict:
 
 def _judged(case: Case) -> Verdict:
     schedule = case.history.header.schedule
-    waited = _waited(schedule)
-    actions = (
-        schedule.actions if not waited else [each for each in schedule.actions if each.verb == "publish"]
-    )
-    if (
-        schedule.traps
-        or schedule.poisons
-        or {each.verb for each in actions} - {"publish"}
-        or len(schedule.published) < len(actions)
-    ):
+    if schedule.traps or schedule.poisons or not _is_calm(schedule):
         raise Unjudgeable(
             "order is judged where each message is sent once, none is poison, and nothing is done",
             occasion=False,
@@ -62,7 +53,8 @@ def _judged(case: Case) -> Verdict:
     case.became_quiet()
     if (event := _given_back(case.history)) is not None:
         raise Unjudgeable(
-            f"messages may have been given back ({event.event}): order is judged without", occasion=not waited
+            f"messages may have been given back ({event.event}): order is judged without",
+            occasion="stop" not in schedule.verbs,
         )
     inputs = _inputs(case)
     together = list(filter(_in_flight(case), inputs)) if inputs else []
@@ -87,10 +79,15 @@ def _judged(case: Case) -> Verdict:
     )
 
 
-def _waited(schedule: Schedule) -> bool:
-    """Tell whether messages waited for a service that was stopped before the first of them, and started later."""
+def _is_calm(schedule: Schedule) -> bool:
+    """Tell whether each message is sent once, and at most waits for a service that is stopped before the first one."""
     verbs = [action.verb for action in schedule.actions]
-    return {*verbs} == {"stop", "publish", "start"} and "stop" not in verbs[verbs.index("publish") :]
+    publishing = verbs.index("publish") if "publish" in verbs else 0
+    return (
+        {*verbs} <= {"stop", "publish", "start"}
+        and "stop" not in verbs[publishing:]
+        and len(schedule.published) == verbs.count("publish")
+    )
 
 
 def _given_back(history: History) -> Event | None:
