@@ -76,7 +76,11 @@ def demo(**options: object) -> int:
 
 @cli.command(short_help="Verify the promises of a contract.")
 @click.argument("file", type=click.Path(path_type=Path), default="atleastonce.toml")
-@click.option("--budget", metavar="DURATION", help='Start no new schedule after this time, like "60s".')
+@click.option(
+    "--budget",
+    metavar="DURATION",
+    help='Start no new schedule after this time, like "60s"; failures are still proven.',
+)
 @click.option(
     "--explore",
     metavar="WHAT,…",
