@@ -2,6 +2,7 @@
 
 import pytest
 
+from atleastonce.agreement import RESTLESS
 from atleastonce.campaign import Plan
 
 pytestmark = [pytest.mark.provider("native"), pytest.mark.timeout(240)]
@@ -53,4 +54,8 @@ def test_what_is_wrong_is_broken_and_nothing_else(subject, filled, bug, instance
     found = subject(path).verify(Plan(explore=(explore,), messages=2, shrink_budget=5, recovery=0)).findings
     outcomes = {name: tally.outcome for name, tally in found.tallies.items()}
     assert tuple(name for name, outcome in outcomes.items() if outcome == "broken") == broken, found.tallies
-    assert sum(tally.unknown for tally in found.tallies.values()) == 0, found.tallies
+    # Who begins at the end loses what comes while partitions are shared out: now and then that is a clean run.
+    unclear = {reason for tally in found.tallies.values() for reason in tally.reasons}
+    assert not unclear or (bug == "latest" and all(why.startswith(RESTLESS) for why in unclear)), (
+        found.tallies
+    )
