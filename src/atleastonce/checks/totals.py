@@ -22,7 +22,9 @@ def taken_back(case: Case) -> tuple[Difference, ...]:
 
     They are the business of effects-once, not of nothing-lost.
     """
-    schedule = case.history.header.schedule
-    if schedule.traps or schedule.verbs - {"publish"} or interruption(case.history) is not None:
-        return ()
-    return short_totals(case)
+    short, schedule = short_totals(case), case.history.header.schedule
+    # Asked last, and seldom: it may have to look at every event.
+    disturbed = short and (
+        schedule.traps or schedule.verbs - {"publish"} or interruption(case.history) is not None
+    )
+    return () if disturbed else short
