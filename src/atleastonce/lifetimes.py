@@ -89,9 +89,16 @@ class Lifetime:
             self._tell(f"{watchdog.USES_DOCKER} {engine or ''}")
 
     def _leaked(self) -> dict[int, str]:
-        """Return what runs still; helpers of a process that was just killed are given a moment to follow it."""
+        """Return what runs still; helpers of a process that was just killed are given a moment to follow it.
+
+        A process that has just been started shows no environment yet: as in a sweep, one look proves nothing.
+        """
         deadline = time.monotonic() + _FOLLOWS_WITHIN
-        while (alive := watchdog.processes(self.token)) and time.monotonic() < deadline:
+        quiet = 0
+        while (alive := watchdog.processes(self.token)) or quiet < watchdog.QUIET_PASSES:
+            quiet = 0 if alive else quiet + 1
+            if alive and time.monotonic() > deadline:
+                break
             time.sleep(0.02)
         return alive
 

@@ -27,7 +27,9 @@ FORGOTTEN = 5.0
 # A throttled consumer takes what is due in so many seconds, and then waits for as long.
 TICK = 0.1
 
-END = KafkaError._PARTITION_EOF  # noqa: SLF001 - its public name in confluent-kafka
+# Their public names in confluent-kafka.
+END = KafkaError._PARTITION_EOF  # noqa: SLF001
+ALL_DOWN = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
 
 T = TypeVar("T")
 
@@ -54,6 +56,7 @@ class Consumer(Worker):
         self._client: Any = None
         self._first: list[Message] = []
         self._unreachable: float | None = None
+        self._lost = -inf
         self._asked: float | None = None
 
     @abstractmethod
@@ -120,6 +123,10 @@ class Consumer(Worker):
         reason = error.args[0]
         return not (reason.fatal() or reason.txn_requires_abort()) and super().worth_another(error)
 
+    def lost_since(self, moment: float) -> bool:
+        """Tell whether every broker was lost at some time behind a moment of the monotonic clock."""
+        return self._lost > moment
+
     def _poll(self) -> None:
         got = self._gather()
         if self._unreachable is not None:
@@ -171,13 +178,17 @@ class Consumer(Worker):
         Raises `KafkaException` where that has lasted for so long that only a new client may know the way.
         """
         try:
-            self._client.list_topics(self.topics[0], timeout=QUESTION)
+            self._find_brokers()
         except KafkaException:
             if time.monotonic() - since > FORGOTTEN:
                 raise
             return  # still away, which `problem` says already
         self._unreachable = None
         self._tell(self._client.assignment())
+
+    def _find_brokers(self) -> None:
+        if not self._client.list_topics(self.topics[0], timeout=QUESTION).brokers:
+            raise KafkaException(KafkaError(ALL_DOWN))
 
     def _tell(self, partitions: Sequence[Any]) -> None:
         self.problem = None if partitions else f"no partition of {', '.join(self.topics)} assigned"
@@ -195,8 +206,9 @@ class Consumer(Worker):
         self._tell(())
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - its public name in confluent-kafka
-            self._unreachable = self._unreachable or time.monotonic()
+        if error.code() == ALL_DOWN:
+            self._lost = time.monotonic()
+            self._unreachable = self._unreachable or self._lost
             self.problem = error.str()
         log.warning("Kafka: %s", error.str())
 

@@ -6,6 +6,7 @@ is told what was decided: downstream, where what is committed is read, everythin
 """
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -54,15 +55,27 @@ class Inventory(Consumer):
         self.told: dict[int, int] = {}
         """By partition that is ours, the offset before which everything was told."""
         self._written: dict[int, int] = {}
+        self._entered = 0.0
 
     def connected(self) -> None:
         """Lock out a predecessor before the group's offsets are read: an open transaction may hold some."""
         self.told.clear()
+        self.enter()
+
+    def enter(self) -> None:
+        """Take up a producer, and end what one before it left open."""
+        self._entered = time.monotonic()
         self.transactions = Transactions(self.cluster)
         self.ask(self.transactions.enter, within=COMMITTING)
 
     def handle(self, records: Sequence[Message]) -> None:
-        """Decide, then tell; a transaction that does not come about is taken back, and the batch comes again."""
+        """Decide, then tell; a transaction that does not come about is taken back, and the batch comes again.
+
+        A producer that went through an outage is not used again: where it forgot its brokers meanwhile, librdkafka
+        (2.15) has it wait for one that is no more, for minutes, whatever time-out it is given.
+        """
+        if self.lost_since(self._entered):
+            self.enter()
         orders, poison = self.read(records)
         decided = self.retry(lambda: self.store.decide(orders, self.told)) if orders else []
         try:
