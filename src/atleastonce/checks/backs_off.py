@@ -12,7 +12,7 @@ was answered with 503 by the fault `fail`: what was cut or withheld, a service n
 the events, for each copy that was tried.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from atleastonce.checks.case import Case, Unjudgeable, judged, ours
@@ -82,13 +82,33 @@ def _judged(case: Case) -> Verdict:
     tried = _delivered(case) if case.poisons else [[each] for each in _asked(case)]
     kept = []
     for ways in tried:
-        accused = [(way, _accused(case, way, attempts)) for way in reversed(ways)]
-        right = [way for way, verdict in accused if verdict is None]
-        if not right and (wrong := accused[0][1]) is not None:
-            return wrong
-        kept.append(right[0].said)
+        seen = _judged_each_way(case, ways, attempts)
+        if isinstance(seen, Verdict):
+            return seen
+        kept.append(seen.said)
     case.became_quiet(apart_from=("published",))
     return Verdict(promise=PROMISE, outcome="kept", reason=f"{'; '.join(kept)}, as declared")
+
+
+def _judged_each_way(case: Case, ways: Sequence[_Tried], attempts: int) -> _Tried | Verdict:
+    """Return the first way to see what was tried that is as declared, else the accusation of the first one.
+
+    Raises `Unjudgeable` where none is as declared, and one of them leaves a doubt.
+    """
+    wrong: list[Verdict] = []
+    doubts: list[Unjudgeable] = []
+    for way in ways:
+        try:
+            accused = _accused(case, way, attempts)
+        except Unjudgeable as doubt:
+            doubts.append(doubt)
+        else:
+            if accused is None:
+                return way
+            wrong.append(accused)
+    if doubts:
+        raise doubts[0]
+    return wrong[0]
 
 
 # -- what was tried
@@ -120,7 +140,7 @@ def _delivered(case: Case) -> list[list[_Tried]]:
         if len(read) > 1:
             stopped = message in case.dead_lettered if case.history.observed("faulty") else False
             due = _when_due(read, own)
-            ways = dict.fromkeys((_when_done(case, due), tuple(e.t for e in read), tuple(e.t for e in due)))
+            ways = dict.fromkeys((tuple(e.t for e in due), tuple(e.t for e in read), _when_done(case, due)))
             tried.append([_Tried(copy, message, times, times, stopped) for times in ways])
     if not tried:
         raise Unjudgeable("nothing was tried again", occasion=False)

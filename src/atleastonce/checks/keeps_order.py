@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-import msgspec
-
 from atleastonce.checks.case import Case, Unjudgeable, judged, ours
 from atleastonce.checks.signs import interruption, is_delivered, is_published
 from atleastonce.history import Event, History
@@ -93,8 +91,7 @@ def _is_calm(schedule: Schedule) -> bool:
 def _given_back(history: History) -> Event | None:
     """Return the first event, behind the first delivery, by which messages may have been given back, or None."""
     begun = (number for number, event in enumerate(history.events) if is_delivered(event))
-    later = history.events[next(begun, 0) :]
-    return interruption(msgspec.structs.replace(history, events=later))
+    return interruption(history, next(begun, 0))
 
 
 def _inputs(case: Case) -> list[_Inputs]:

@@ -31,14 +31,14 @@ def is_healthy(event: Event) -> bool:
 _INTERRUPTIONS = ("kill", "exit", "stop", "cut", "isolated", "broker-restarted", "join")
 
 
-def interruption(history: History) -> Event | None:
-    """Return the first event by which messages in hand may have been given back, or None.
+def interruption(history: History, begin: int = 0) -> Event | None:
+    """Return the first event, from that place on, by which messages in hand may have been given back, or None.
 
     A link, or a channel of it, that closes counts where something had been delivered on it.
     """
     consuming: set[tuple[str, int, int]] = set()
     suspects = history.named(*_INTERRUPTIONS, "closed")
-    for event in history.events if suspects else ():
+    for event in history.events[begin:] if suspects else ():
         if is_delivered(event):
             consuming |= {(event.service, event.link, channel) for channel in (0, event.channel)}
         elif event.event in _INTERRUPTIONS or (
