@@ -1,7 +1,7 @@
 """How the commands show what was found: console, live progress, report folder, last line."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +25,8 @@ class Presenter:
     console: Console
     folder: Path
     began: datetime
+    new: bool = False
+    """Whether the folder was made for this run."""
 
     @property
     def histories(self) -> Path:
@@ -37,13 +39,17 @@ class Presenter:
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Say what can be done with the histories of a run that is interrupted."""
+        """Say what can be done with the histories of a run that is interrupted; leave no empty folder of ours."""
         try:
             yield
         except (KeyboardInterrupt, Cancelled):
             if self.histories.is_dir():
                 self.say(f"what was carried out is kept: atleastonce judge {self.folder}")
             raise
+        finally:
+            if self.new:
+                with suppress(OSError):  # it is not empty, mostly
+                    self.folder.rmdir()
 
     def present(self, found: Sequence[Findings], brokers: Sequence[Broker], end: str) -> None:
         """Write the report, then show verdicts, counterexamples and the last line, which closes with `end`."""
@@ -69,7 +75,9 @@ def presenter(report: Path | None) -> Presenter:
     A report that is there already is replaced: its histories, judged together with others, would say what neither does.
     """
     began = datetime.now().astimezone()
-    shown = Presenter(Console(highlight=False), made(report or folder.default_folder(began)), began)
+    chosen = report or folder.default_folder(began)
+    new = not chosen.exists()
+    shown = Presenter(Console(highlight=False), made(chosen), began, new)
     for old in shown.histories.rglob("*.jsonl"):
         old.unlink()
     return shown
