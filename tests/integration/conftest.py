@@ -68,7 +68,7 @@ def atleastonce_brokers(
 ) -> Iterator[Brokers]:
     """Give the brokers of the session, or brokers of its own to a test that restarts them.
 
-    RabbitMQ 3.10 now and then refuses every new quorum queue after a restart (541, INTERNAL_ERROR).
+    RabbitMQ 3.10, and 4.0 in a container, now and then refuse new quorum queues after a restart (541, INTERNAL_ERROR).
     """
     if request.node.get_closest_marker("restarts_broker") is None:
         yield atleastonce_brokers

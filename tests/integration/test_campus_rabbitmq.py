@@ -150,6 +150,7 @@ def test_a_deleted_queue_is_made_again(service: Service, queues: Queues) -> None
     assert json.loads(queues.take(RESERVED)[1])["order_id"] == "o1"
 
 
+@pytest.mark.restarts_broker
 def test_a_restart_of_the_broker_needs_no_help(rabbitmq: Broker, service: Service, queues: Queues) -> None:
     """Health tells the truth all along."""
     queues.channel.connection.close()  # it would not survive either
