@@ -107,6 +107,14 @@ def test_backlog_that_new_messages_overtake_is_starved(order: Sequence[int], sta
     assert verdict.blamed == tuple(f"m{n}" for n in starved)
 
 
+@pytest.mark.parametrize(("given_back", "outcome"), [(5, "kept"), (0, "broken")])
+def test_what_was_given_back_says_nothing_of_an_order(given_back: int, outcome: str) -> None:
+    """A channel is closed with messages in hand: they come again behind what the broker had ready."""
+    again = "; ".join(f"deliver m{n}#1; nack m{n}#1" for n in OLD[:given_back])
+    happened = sixteen(*NEW, *OLD).replace("deliver m9#1", f"{again}; deliver m9#1".removeprefix("; "), 1)
+    assert judged(happened, every := seen({"/stock": 16}), every).outcome == outcome
+
+
 @pytest.mark.parametrize(
     ("stock", "mark"), [(16, "newer ones were served first"), (15, "its effect never came")]
 )

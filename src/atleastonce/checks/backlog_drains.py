@@ -4,8 +4,9 @@ Assumes one outage, from a stop to the next start; messages published between th
 the start are fresh. The deadline is the one after which the runner gave up waiting for quiet;
 it is accused only where the canary kept its time. That one starves the other is judged from eight of each on, in
 one partition and by one consumer, by the times at which they were settled: a service may well work on several at once,
-and a consumer that took all that had waited may be busy with it while another one is idle. A dead letter is no
-effect. Linear in the events.
+and a consumer that took all that had waited may be busy with it while another one is idle. What was given back, as by
+a channel that closes, comes again when the broker likes, and says nothing of an order. A dead letter is no effect.
+Linear in the events.
 """
 
 from typing import NamedTuple
@@ -105,9 +106,10 @@ def _did_not_drain(case: Case, outage: _Outage) -> Verdict:
 def _starved(case: Case, outage: _Outage) -> Verdict | None:
     """Accuse where most of the backlog was settled only after most of the fresh messages had been."""
     settled, place = _settled(case)
+    given_back = {*case.repeated}
     for where in dict.fromkeys(place.values()):
         backlog, fresh = (
-            sorted((settled[m], m) for m in group if m in settled and place.get(m) == where)
+            sorted((settled[m], m) for m in {*group} & settled.keys() - given_back if place.get(m) == where)
             for group in (outage.backlog, outage.fresh)
         )
         if min(len(backlog), len(fresh)) < _ENOUGH:
