@@ -16,15 +16,29 @@ _BATCHED = (
 
 
 def grew(first: Observation, second: Observation, ignore: Iterable[str]) -> bool:
-    """Tell whether two clean runs differ only within lists that were longer from the first on.
+    """Tell whether two clean runs differ only by what the first one made, and what stays as it is from then on.
 
-    So does a table with a row per product: the first order of one makes its row, and later ones change it.
+    So does a table with a row per product: the first order of one makes its row, and later ones change it. So does a
+    record with a field that is always the same, where other fields of it change in both.
     """
-    lists = [path for path, change in first.values.items() if "added" in change and path not in second.values]
-    return bool(lists) and all(
-        any(where == path or where.startswith(f"{path}[") for path in lists)
-        for where in unstable(first, second, ignore)
+    made = first.values.keys() - second.values.keys()
+    lists = [path for path in made if "added" in first.values[path]]
+    changed = {_address(path) for path in second.values}
+    fields = () if _gone(first, second) else {path for path in made if _address(path) in changed}
+    differing = unstable(first, second, ignore)
+    return bool(differing) and all(
+        where in fields or any(where == path or where.startswith(f"{path}[") for path in lists)
+        for where in differing
     )
+
+
+def _gone(first: Observation, second: Observation) -> list[str]:
+    """Return the messages of which the second shows nothing."""
+    return sorted(filter(None, touched(first) - touched(second)))
+
+
+def _address(path: str) -> str:
+    return path.partition(" $")[0]
 
 
 def restless(first: Observation, second: Observation, ignore: Iterable[str]) -> str:
@@ -35,7 +49,7 @@ def restless(first: Observation, second: Observation, ignore: Iterable[str]) -> 
         return ""
     more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
     shown = ", ".join(paths[:_SHOWN]) + more
-    gone = () if moving else sorted(filter(None, touched(first) - touched(second)))
+    gone = () if moving else _gone(first, second)
     advice = (
         f"the second, behind a restart, shows nothing of {', '.join(gone)}: is that lost?"
         if gone

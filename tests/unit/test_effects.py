@@ -177,6 +177,12 @@ def clean(**values: Any) -> Observation:
         (clean(rows=["soup 1"]), clean(), True),
         (clean(**{"rows[0]_times": {"by": 1}}), clean(rows=["soup 1"]), False),
         (clean(n={"by": 1}), clean(n={"by": 1}), False),
+        (clean(n={"by": 1}, unit={"to": "mm"}), clean(n={"by": 1}), True),
+        (clean(n={"to": "<m1.n>"}, unit={"to": "mm"}), clean(n={"to": "<m1.n>"}), True),
+        (clean(n={"by": 1}, unit={"to": "mm"}), clean(n={"by": 2}), False),
+        (clean(n={"by": 1}, unit={"to": "mm"}), clean(), False),
+        (clean(n={"by": 1}, last={"to": "<m1.id>"}), clean(n={"by": 1}), False),
+        (clean(n={"by": 1}), clean(n={"by": 1}, unit={"to": "mm"}), False),
     ],
     ids=[
         "a row",
@@ -185,6 +191,12 @@ def clean(**values: Any) -> Observation:
         "a row that stays",
         "the second grew",
         "nothing differs",
+        "a field that stays",
+        "a field that stays beside one that names a message",
+        "a field and a number",
+        "a record that stays",
+        "a field that names a message",
+        "a field of the second",
     ],
 )
 def test_rows_that_only_the_first_of_two_runs_makes(
