@@ -56,6 +56,37 @@ def test_endpoint_that_stays_unhealthy_is_broken() -> None:
     assert judged(SICK.replace("canary", "exit *shop; start *shop; canary")) == judged(SICK)
 
 
+DEAF = "published m1#1; deliver m1#1 *shop >in; ack m1#1 *shop; " + TOLD.replace(
+    "quiet", "canary +10; quiet! sentinel#1 waits"
+)
+
+
+def test_endpoint_of_a_service_that_forgot_a_queue_is_broken() -> None:
+    """It is connected again, subscribes to one of two queues, and says 200."""
+    deaf = DEAF.replace("mended *shop", "mended *shop; consume *shop >other")
+    assert judged(deaf) == broken(
+        "it said that it could consume, and does not read any more what it read before",
+        "waited 10 s: it said 200",
+    )
+    assert judged(deaf.replace("canary +10", "canary! 9 s +10")).outcome == "unknown"
+
+
+@pytest.mark.parametrize(
+    "happened",
+    [
+        DEAF.replace("mended *shop", "mended *shop; consume *shop >in"),
+        DEAF.replace("canary", "deliver sentinel#1 *shop >in; canary"),
+        DEAF.replace("canary", "deliver sentinel#1 *shop >in; ack sentinel#1 *shop; canary"),
+        DEAF.replace("quiet!", "health *shop =503; quiet!"),
+        DEAF.replace("deliver m1#1 *shop >in; ack m1#1 *shop; ", ""),
+    ],
+    ids=["subscribed", "in hand", "read", "sick again", "never read"],
+)
+def test_endpoint_of_a_service_that_reads_is_kept(happened: str) -> None:
+    """What else keeps a case from becoming quiet is not for the endpoint to say."""
+    assert judged(happened).outcome == "kept"
+
+
 def test_each_time_counts() -> None:
     """A service that told the truth once must do so again."""
     assert judged(f"{TOLD}; isolated *shop =1; canary; mended *shop").outcome == "broken"

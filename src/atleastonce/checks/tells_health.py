@@ -3,11 +3,12 @@
 Assumes that the history tells of each change of the endpoint, and that it was healthy at first where nothing
 else is told; of a service without such an endpoint nothing is. No answer is an unhealthy one. The deadline is the
 runner's, which waited for each change and then let the canary fly: where it was late too, or did not fly, a change
-that is missing is unknown. Whether the case became quiet afterwards does not matter. Linear in the events.
+that is missing is unknown. Whether the case became quiet afterwards does not matter, except where the service read a
+queue before, neither subscribes to it nor is handed anything afterwards, and our messages wait. Linear in the events.
 """
 
 from atleastonce.checks.case import Case, Unjudgeable, judged
-from atleastonce.checks.signs import is_healthy, unwitnessed
+from atleastonce.checks.signs import is_delivered, is_healthy, unwitnessed
 from atleastonce.history import ENDS, Event, History
 from atleastonce.verdict import Verdict
 
@@ -62,11 +63,31 @@ def _told(case: Case, index: int) -> Verdict:
         _had_its_time(case, service, after)
         reason = "it could consume again, and its health endpoint did not say so"
         return _broken(case, reason, (sick, *after), after[0].t)
+    last = [event for event in after if _is_health(event, service)][-1]
+    if is_healthy(last) and _is_deaf(case, service, mended):
+        reason = "it said that it could consume, and does not read any more what it read before"
+        _witnessed(after, reason)
+        return _broken(case, reason, after, after[0].t)
     reason = (
         f"unhealthy ({_status(sick)}) {sick.t - since:.1f} s after it was cut off, "
         f"healthy {well.t - after[0].t:.1f} s after it could consume again"
     )
     return Verdict(promise=PROMISE, outcome="kept", reason=reason)
+
+
+def _is_deaf(case: Case, service: str, mended: int) -> bool:
+    """Tell whether our messages wait in the end, and nobody reads a queue any more that the service had read.
+
+    Judged of subscriptions, as RabbitMQ has them: a member of a group on Kafka may have to wait for its share.
+    """
+    before, after = case.history.events[:mended], case.history.events[mended:]
+    if case.unquiet is None or case.history.header.broker == "kafka" or any(map(is_delivered, after)):
+        return False
+    read = {
+        event.queue for event in before if is_delivered(event) and event.service == service and event.copy
+    }
+    again = {event.queue for event in after if event.event == "consume"}
+    return bool(read - again) and bool(case.ledger.in_nobodys_hand)
 
 
 def _witnessed(events: tuple[Event, ...], what: str) -> None:
