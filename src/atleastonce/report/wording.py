@@ -95,7 +95,7 @@ def introduced(message: str | None, header: Header) -> str:
         return str(message)
     if known.poison is not None:
         kinds = _poison_kinds(header.contract_text)
-        kind = kinds[known.poison] if known.poison < len(kinds) else ""
+        kind = kinds[known.poison] if known.poison < len(kinds) else known.id  # those of ours are named by it
         return f"{message} ({f'poison {kind}'.strip()})"
     return f"{message} ({known.id})" if known.id else str(message)
 
