@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from atleastonce.effects import touched, unstable
+from atleastonce.effects import address, touched, unstable
 from atleastonce.history import Observation
 
 _SHOWN = 3
@@ -23,8 +23,8 @@ def grew(first: Observation, second: Observation, ignore: Iterable[str]) -> bool
     """
     made = first.values.keys() - second.values.keys()
     lists = [path for path in made if "added" in first.values[path]]
-    changed = {_address(path) for path in second.values}
-    fields = () if _gone(first, second) else {path for path in made if _address(path) in changed}
+    changed = {address(path) for path in second.values}
+    fields = () if _gone(first, second) else {path for path in made if address(path) in changed}
     differing = unstable(first, second, ignore)
     return bool(differing) and all(
         where in fields or any(where == path or where.startswith(f"{path}[") for path in lists)
@@ -35,10 +35,6 @@ def grew(first: Observation, second: Observation, ignore: Iterable[str]) -> bool
 def _gone(first: Observation, second: Observation) -> list[str]:
     """Return the messages of which the second shows nothing."""
     return sorted(filter(None, touched(first) - touched(second)))
-
-
-def _address(path: str) -> str:
-    return path.partition(" $")[0]
 
 
 def restless(first: Observation, second: Observation, ignore: Iterable[str]) -> str:

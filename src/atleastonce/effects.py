@@ -197,6 +197,11 @@ def unstable(first: Observation, second: Observation, ignore: Iterable[str]) -> 
     return tuple(dict.fromkeys(difference.where for difference in differing))
 
 
+def address(path: str) -> str:
+    """Return the address that was observed, of a path in what it shows."""
+    return path.partition(" $")[0]
+
+
 def touched(clean: Observation) -> set[str | None]:
     """Return the messages whose clean effect is seen; None where something is seen that names no message."""
     named: set[str | None] = {output.message for output in clean.outputs}

@@ -94,11 +94,11 @@ class Lifetime:
         A process that has just been started shows no environment yet: as in a sweep, one look proves nothing.
         """
         deadline = time.monotonic() + _FOLLOWS_WITHIN
+        alive: dict[int, str] = {}
         quiet = 0
-        while (alive := watchdog.processes(self.token)) or quiet < watchdog.QUIET_PASSES:
+        while quiet < watchdog.QUIET_PASSES and time.monotonic() < deadline:
+            alive = watchdog.processes(self.token)
             quiet = 0 if alive else quiet + 1
-            if alive and time.monotonic() > deadline:
-                break
             time.sleep(0.02)
         return alive
 

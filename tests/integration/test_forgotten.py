@@ -40,7 +40,6 @@ class Forgetful:
         if self._answers[topic] != 2:
             return changed
         self.empty += 1
-
         return replace(payload, brokers=())
 
 
@@ -55,9 +54,8 @@ def test_a_client_that_forgot_its_brokers_is_made_anew(
     messages = {name: Message(id=name, body=body) for name in ("m1", "m2")}
     cut = (*publish("m1"), Action(wait="1s"), Action(cut="inventory"), Action(wait="3s"), *publish("m2"))
     with laid_out(contract, kafka, atleastonce_lifetime, no_stop) as site, Workshop(site) as workshop:
-        workshop.calm(
-            Schedule(messages=messages, actions=publish("m1", "m2"))
-        )  # which are not to be disturbed
+        # The clean runs are not to be disturbed.
+        workshop.calm(Schedule(messages=messages, actions=publish("m1", "m2")))
         forgetful.begin()
         judged = workshop.carry_out(Schedule(messages=messages, actions=cut))
     assert forgetful.empty

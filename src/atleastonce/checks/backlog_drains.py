@@ -106,10 +106,11 @@ def _did_not_drain(case: Case, outage: _Outage) -> Verdict:
 def _starved(case: Case, outage: _Outage) -> Verdict | None:
     """Accuse where most of the backlog was settled only after most of the fresh messages had been."""
     settled, place = _settled(case)
-    given_back = {*case.repeated}
+    for given_back in case.repeated:
+        settled.pop(given_back, None)
     for where in dict.fromkeys(place.values()):
         backlog, fresh = (
-            sorted((settled[m], m) for m in {*group} & settled.keys() - given_back if place.get(m) == where)
+            sorted((settled[m], m) for m in group if m in settled and place.get(m) == where)
             for group in (outage.backlog, outage.fresh)
         )
         if min(len(backlog), len(fresh)) < _ENOUGH:

@@ -57,14 +57,14 @@ def _told(case: Case, index: int) -> Verdict:
         return _broken(case, "it could not consume, and its health endpoint did not say so", during, since)
     if not after:
         raise Unjudgeable("the history ends while the service was cut off")
-    well = next((e for e in after if _is_health(e, service) and is_healthy(e)), None)
+    said = [event for event in after if _is_health(event, service)]
+    well = next(filter(is_healthy, said), None)
     if well is None:
         _witnessed(after, "the health endpoint did not turn healthy again")
         _had_its_time(case, service, after)
         reason = "it could consume again, and its health endpoint did not say so"
         return _broken(case, reason, (sick, *after), after[0].t)
-    last = [event for event in after if _is_health(event, service)][-1]
-    if is_healthy(last) and _is_deaf(case, service, mended):
+    if is_healthy(said[-1]) and _is_deaf(case, service, mended):
         reason = "it said that it could consume, and does not read any more what it read before"
         _witnessed(after, reason)
         return _broken(case, reason, after, after[0].t)
@@ -80,8 +80,10 @@ def _is_deaf(case: Case, service: str, mended: int) -> bool:
 
     Judged of subscriptions, as RabbitMQ has them: a member of a group on Kafka may have to wait for its share.
     """
+    if case.unquiet is None or case.history.header.broker == "kafka":
+        return False
     before, after = case.history.events[:mended], case.history.events[mended:]
-    if case.unquiet is None or case.history.header.broker == "kafka" or any(map(is_delivered, after)):
+    if any(map(is_delivered, after)):
         return False
     read = {
         event.queue for event in before if is_delivered(event) and event.service == service and event.copy

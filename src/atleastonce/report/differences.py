@@ -49,7 +49,7 @@ def _unchanged(difference: Difference | None) -> str:
     """Return the address of a difference that is the absence of a change, else nothing."""
     if difference is None or difference.found != "no change":
         return ""
-    return difference.where.partition(" $")[0]
+    return effects.address(difference.where)
 
 
 def _compared(history: History) -> tuple[Difference, ...]:

@@ -56,7 +56,8 @@ class Consumer(Worker):
         self._client: Any = None
         self._first: list[Message] = []
         self._unreachable: float | None = None
-        self._lost = -inf
+        self.shaken = False
+        """Whether every broker was lost since somebody last set this back."""
         self._asked: float | None = None
 
     @abstractmethod
@@ -122,10 +123,6 @@ class Consumer(Worker):
             return super().worth_another(error)
         reason = error.args[0]
         return not (reason.fatal() or reason.txn_requires_abort()) and super().worth_another(error)
-
-    def lost_since(self, moment: float) -> bool:
-        """Tell whether every broker was lost at some time behind a moment of the monotonic clock."""
-        return self._lost > moment
 
     def _poll(self) -> None:
         got = self._gather()
@@ -207,8 +204,8 @@ class Consumer(Worker):
 
     def _on_error(self, error: KafkaError) -> None:
         if error.code() == ALL_DOWN:
-            self._lost = time.monotonic()
-            self._unreachable = self._unreachable or self._lost
+            self.shaken = True
+            self._unreachable = self._unreachable or time.monotonic()
             self.problem = error.str()
         log.warning("Kafka: %s", error.str())
 

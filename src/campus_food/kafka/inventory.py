@@ -6,7 +6,6 @@ is told what was decided: downstream, where what is committed is read, everythin
 """
 
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -55,7 +54,6 @@ class Inventory(Consumer):
         self.told: dict[int, int] = {}
         """By partition that is ours, the offset before which everything was told."""
         self._written: dict[int, int] = {}
-        self._entered = 0.0
 
     def connected(self) -> None:
         """Lock out a predecessor before the group's offsets are read: an open transaction may hold some."""
@@ -64,7 +62,7 @@ class Inventory(Consumer):
 
     def enter(self) -> None:
         """Take up a producer, and end what one before it left open."""
-        self._entered = time.monotonic()
+        self.shaken = False
         self.transactions = Transactions(self.cluster)
         self.ask(self.transactions.enter, within=COMMITTING)
 
@@ -74,7 +72,7 @@ class Inventory(Consumer):
         A producer that went through an outage is not used again: where it forgot its brokers meanwhile, librdkafka
         (2.15) has it wait for one that is no more, for minutes, whatever time-out it is given.
         """
-        if self.lost_since(self._entered):
+        if self.shaken:
             self.enter()
         orders, poison = self.read(records)
         decided = self.retry(lambda: self.store.decide(orders, self.told)) if orders else []
