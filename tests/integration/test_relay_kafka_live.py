@@ -33,9 +33,9 @@ CONTRACT = Contract(
 SUBJECT = """
 import sys
 from confluent_kafka import Consumer
-servers, group, topic, protocol = sys.argv[1:]
+servers, group, topic, protocol, instance = sys.argv[1:]
 consumer = Consumer({"bootstrap.servers": servers, "group.id": group, "group.protocol": protocol,
-                     "auto.offset.reset": "earliest", "enable.auto.commit": False})
+                     "group.instance.id": instance, "auto.offset.reset": "earliest", "enable.auto.commit": False})
 consumer.subscribe([topic])
 while True:
     message = consumer.poll(1)
@@ -206,10 +206,19 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @contextlib.contextmanager
-def running(scene: Scene, protocol: str) -> Iterator[subprocess.Popen[str]]:
+def running(scene: Scene, protocol: str, instance: str = "") -> Iterator[subprocess.Popen[str]]:
     """Start a consumer that commits, then prints, and kill and bury it afterwards."""
     topic = scene.namespace.topics["orders"]
-    arguments = [sys.executable, "-c", SUBJECT, scene.servers, scene.namespace.group, topic, protocol]
+    arguments = [
+        sys.executable,
+        "-c",
+        SUBJECT,
+        scene.servers,
+        scene.namespace.group,
+        topic,
+        protocol,
+        instance,
+    ]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         yield process
         process.kill()
@@ -224,8 +233,11 @@ def printed(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
+@pytest.mark.parametrize("instance", ["", "static"])
 @pytest.mark.parametrize(("protocol", "within"), [("classic", 0.5), ("consumer", 0.5)])
-def test_a_buried_consumer_starts_again_at_once(scene: Scene, protocol: str, within: float) -> None:
+def test_a_buried_consumer_starts_again_at_once(
+    scene: Scene, protocol: str, within: float, instance: str
+) -> None:
     """A consumer killed with SIGKILL has its next message right after its restart, not after its session.
 
     The clock runs from the first frame of the restarted process, so that its start is not counted. With the
@@ -233,11 +245,11 @@ def test_a_buried_consumer_starts_again_at_once(scene: Scene, protocol: str, wit
     4.3); who asks too early asks again after the heartbeat interval (5 s).
     """
     scene.publish(0)
-    with running(scene, protocol) as first:
+    with running(scene, protocol, instance) as first:
         assert printed(first) == scene.ids[0]
     scene.publish(1)
     seen = len(scene.events)
-    with running(scene, protocol) as second:
+    with running(scene, protocol, instance) as second:
         assert printed(second) == scene.ids[1]
     opened = next(e.t for e in scene.events[seen:] if e.event == "open")
     fetched = next(e.t for e in scene.events[seen:] if e.event == "fetch")

@@ -538,6 +538,21 @@ def test_farewell_leaves_for_every_member_and_for_static_ones_for_good() -> None
     assert asyncio.run(talk.wire.farewell(connect, for_good=True)) == ()
 
 
+def test_a_static_member_of_the_consumer_protocol_leaves_as_any_other() -> None:
+    """Or its broker would not let a successor in (KIP-848); a successor that was refused hides nobody."""
+    talk, broker = Conversation(), Broker()
+    for name, error in (("old", ErrorCode.none), ("new", ErrorCode.unreleased_instance_id)):
+        fields = {"group_id": "a", "member_id": name, "instance_id": "static"}
+        talk.say("subject", request(Api.CONSUMER_GROUP_HEARTBEAT, 1, 5, member_epoch=0, **fields))
+        talk.say("broker", answer(Api.CONSUMER_GROUP_HEARTBEAT, 1, 5, member_id=name, error_code=error))
+
+    async def connect() -> Broker:
+        return broker
+
+    events = asyncio.run(talk.wire.farewell(connect, for_good=False))
+    assert [(e.group, e.note, e.ok) for e in events] == [("a", "old none", True), ("a", "new none", True)]
+
+
 def test_who_has_left_needs_no_farewell() -> None:
     """A clean close is not repeated; a transaction left open is aborted."""
     talk, broker = Conversation(), Broker()

@@ -47,8 +47,8 @@ async def farewell(
     """Say goodbye for every member and transaction, and forget them; raise TransportError.
 
     One connection, to the broker that the subject was given: on several nodes a member whose coordinator is
-    another one stays (``not_coordinator``, an event that is not `ok`). A static member stays unless it is `for_good`,
-    since its successor takes its place at once.
+    another one stays (``not_coordinator``, an event that is not `ok`). A static member of a classic group stays unless
+    it is `for_good`, since its successor takes its place at once.
     """
     members = {key: member for key, member in shared.members.items() if for_good or not member.instance}
     transactions = dict(shared.transactions)
@@ -68,7 +68,11 @@ async def farewell(
 
 
 async def _leave(connection: Connection, group: str, name: str, member: Member) -> Event:
-    request = (_heartbeat if member.consumer_protocol else _leaving)(group, name, member.instance or None)
+    request = (
+        _heartbeat(group, name)
+        if member.consumer_protocol
+        else _leaving(group, name, member.instance or None)
+    )
     error = await _asked(connection, request)
     return Event(event="left", side="runner", group=group, ok=error in _GONE, note=f"{name} {error.name}")
 
@@ -90,12 +94,12 @@ def _leaving(group: str, member: str, instance: str | None) -> LeaveGroupRequest
     return LeaveGroupRequest(group_id=GroupId(group), members=(identity,))
 
 
-def _heartbeat(group: str, member: str, instance: str | None) -> ConsumerGroupHeartbeatRequest:
+def _heartbeat(group: str, member: str) -> ConsumerGroupHeartbeatRequest:
     return ConsumerGroupHeartbeatRequest(
         group_id=GroupId(group),
         member_id=member,
         member_epoch=i32(LEAVES),
-        instance_id=instance,
+        instance_id=None,
         rebalance_timeout=i32Timedelta.parse(dt.timedelta(milliseconds=-1)),
         topic_partitions=None,
     )

@@ -66,10 +66,9 @@ def _join(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
 def _heartbeat(link: Link, request: Any, asked: Asked) -> Iterator[Event]:
     asked.group = request.group_id
     link.join(request.group_id)
-    asked.instance = request.instance_id or ""
     asked.joins = request.member_epoch == _JOINING
     if asked.joins:
-        link.shared.joined(request.group_id, request.member_id, Member(True, asked.instance))
+        link.shared.joined(request.group_id, request.member_id, Member(consumer_protocol=True))
         yield Event(event="join", side="subject", group=request.group_id)
     elif request.member_epoch == LEAVES:
         asked.leaving = [(request.group_id, request.member_id)]

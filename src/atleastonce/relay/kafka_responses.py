@@ -84,14 +84,14 @@ def _seen(link: Link, place: Place, batch: Batch) -> Iterator[Event]:
 def _joined(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:
     """Remember the member; one that was only given an id so far keeps its group waiting just the same."""
     if answer.error_code in {ErrorCode.none, ErrorCode.member_id_required}:
-        link.shared.joined(asked.group, answer.member_id, Member(False, asked.instance))
+        link.shared.joined(asked.group, answer.member_id, Member(instance=asked.instance))
     if answer.error_code == ErrorCode.none:
         yield _is_in(asked)
 
 
 def _heartbeat(link: Link, answer: Any, asked: Asked) -> Iterator[Event]:
     if answer.error_code == ErrorCode.none and not asked.leaving:
-        link.shared.joined(asked.group, answer.member_id or "", Member(True, asked.instance))
+        link.shared.joined(asked.group, answer.member_id or "", Member(consumer_protocol=True))
         if asked.joins:
             yield _is_in(asked)
     yield from _left(link, answer, asked)

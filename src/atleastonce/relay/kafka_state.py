@@ -63,7 +63,11 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Member:
-    """A member of a group, as the relay saw it join; one with an `instance` is static: taken over, not replaced."""
+    """A member of a group, as the relay saw it join; one with an `instance` is static: its successor takes it over.
+
+    In a group of the consumer protocol a static member has no `instance` here: while it lives, the broker lets nobody
+    take it over (UNRELEASED_INSTANCE_ID, KIP-848), so that it leaves at its end as every other member does.
+    """
 
     consumer_protocol: bool = False
     instance: str = ""
