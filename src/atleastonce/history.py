@@ -130,8 +130,9 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     `declared` is what checks need of the contract: `ignore` (paths), `ends` (queues where a message is at its
     end), `dead_letters` (the queue), `own_poison` (whether the contract names kinds of it), `promised` (the options
-    of each promise, durations in seconds), `keys` (of each message, what it shares with those whose order counts) and
-    `volatile` (whether all that is consumed is gone with its link, as a ``consume`` that `settles` says).
+    of each promise, durations in seconds), `keys` (of each message, what it shares with those whose order counts),
+    `volatile` (whether all that is consumed is gone with its link, as a ``consume`` that `settles` says) and
+    `only_queues` (by exchange, the one queue that the services have bound to it).
     `proof` says that it was carried out to confirm or to shrink a failure that was found already: a run does not
     count it. `in_vain` is for how long something that a clean run shows was awaited and did not come, in seconds.
     `confirmed` is, of a counterexample, how often its failure was seen again, and of how many times.

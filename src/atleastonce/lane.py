@@ -101,6 +101,7 @@ class Lane:
             self.await_every_partition()
             self._prepare(deadline)
             self.readership.delayed(self.namespace.delays())
+            self.only_queues = self.namespace.only_queues()
             consumed = {each.queue for each in self.readership.subscriptions}
             self.names.taps = frozenset(consumed & {*self.contract.output.queues})
             self._stack = stack.pop_all()

@@ -313,6 +313,7 @@ class _Case:
             "keys": self._lane.cast.keys(),
             "expires": dict(self._lane.readership.expires),
             "volatile": self._lane.readership.volatile,
+            "only_queues": dict(self._lane.only_queues),
         }
 
 

@@ -47,3 +47,16 @@ def test_it_is_struck_on_the_way_in(subject, filled, asked, fault, explore, prom
         name: "broken" if name in promises else "kept"
         for name in ("nothing-lost", "effects-once", "accepts-honestly")
     }, found.tallies
+
+
+@pytest.mark.parametrize(("fault", "outcome"), [("", "kept"), ("forgets", "broken")])
+def test_what_is_known_for_seconds_only_is_done_again(subject, filled, fault, outcome):
+    """A copy at once shows nothing, one some seconds later does."""
+    way, message = POST
+    contract = filled(CONTRACT, "payments.py", fault=fault, way=way, message=message)
+    found = subject(contract).verify(Plan(explore=("duplicates",), messages=1, confirm=1)).findings
+    assert found.tallies["effects-once"].outcome == outcome, found.tallies
+    for each in found.counterexamples:
+        assert [step.describe() for step in each.judged.history.header.schedule.actions] == [
+            "publish m1", "wait 6s", "publish m1",
+        ]  # fmt: skip

@@ -104,3 +104,19 @@ def test_a_queue_that_is_another_connections_own_counts_as_empty(namespace, chan
     assert namespace.exists("own")
     channel.connection.close()
     assert not namespace.exists("own")
+
+
+def test_only_queues_of_exchanges(namespace, channel):
+    """One that is bound alone, however often; not where a message may reach another, or the exchange may end."""
+    aside = {"alternate-exchange": "amq.fanout"}
+    for exchange, arguments, ends in (("one", {}, False), ("aside", aside, False), ("ends", {}, True)):
+        channel.exchange_declare(exchange, "topic", durable=True, auto_delete=ends, arguments=arguments)
+        for key in ("a.*", "b.*"):
+            channel.queue_bind("quorum", exchange, key)
+    for exchange in ("two", "handed on"):
+        channel.exchange_declare(exchange, "fanout", durable=True)
+        channel.queue_bind("quorum", exchange)
+    channel.queue_bind("classic", "two")
+    channel.exchange_bind("amq.topic", "handed on")
+    channel.exchange_declare("none", "fanout")
+    assert namespace.only_queues() == {"one": "quorum"}

@@ -25,7 +25,7 @@ from atleastonce.commands.up_lines import depths
 from atleastonce.commands.up_queues import DEAD, ORDERS, Queues
 from atleastonce.commands.up_services import Services
 from atleastonce.commands.walkthrough import Walk
-from atleastonce.transports.rabbitmq import Management
+from atleastonce.transports.rabbitmq_management import Management
 
 CAME_OUT = [
     "answer to POST /order: expected 200 success; found 200 success",

@@ -126,16 +126,19 @@ def test_crashes_end_a_service_in_order_while_it_is_at_work() -> None:
 
 
 def test_duplicates_come_at_once_late_and_all_together() -> None:
-    """Every message twice in a row, every one again behind the others, everything twice; no order twice."""
+    """Every message twice in a row, every one again behind the others, everything twice, also later; no order twice."""
     found = duplicates(calm("published a#1; published b#1; published c#1"), contract())
     assert ["".join(action.target for action in each.actions) for each in found] == [
-        "aabc", "abbc", "abcc", "abca", "abcb", "abcabc",
+        "aabc", "abbc", "abcc", "abca", "abcb", "abcabc", "abc6sabc",
     ]  # fmt: skip
 
 
 def test_duplicates_of_one_message() -> None:
-    """A single message has one duplicate only."""
-    assert told(duplicates(calm("published a#1"), contract())) == ["publish a; publish a"]
+    """A single message has one duplicate only, at once and later."""
+    assert told(duplicates(calm("published a#1"), contract())) == [
+        "publish a; publish a",
+        "publish a; wait 6s; publish a",
+    ]
 
 
 def test_order_is_tried_where_it_is_promised() -> None:
@@ -273,17 +276,20 @@ def test_backlog_is_that_of_every_service_that_consumes() -> None:
 
 
 def test_queue_is_deleted_where_a_service_answers_for_what_it_accepts() -> None:
-    """One that it publishes to by name, once; none that the next service consumes."""
+    """One that it publishes to, by name or by an exchange of its own, once; none that the next service consumes."""
     happened = history(
         "published m1#1; publish m1 >log *shop; publish m1 >log *shop; publish m1 >audit/all *shop; "
+        "publish m1 >bus/a.b *shop; publish m1 >bus/a/c *shop; publish m1 >mails/x *shop; "
         "publish m1 >mail *shop; publish m1 >out *mail",
         seen(),
         seen(),
         between=["mail"],
+        only_queues={"bus": "events", "mails": "mail"},
     )
     found = outages(happened, contract("accepts-honestly", http="POST http://h/", services="shop mail"))
     assert [text for text in told(found) if "route" in text] == [
-        "publish m1; unroute log; publish m2; reroute log; publish m3"
+        "publish m1; unroute log; publish m2; reroute log; publish m3",
+        "publish m1; unroute events; publish m2; reroute events; publish m3",
     ]
 
 

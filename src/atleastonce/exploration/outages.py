@@ -84,11 +84,17 @@ def expiries(calm: History) -> Iterator[float]:
 
 
 def published_to(calm: History, service: str) -> Iterator[str]:
-    """Yield the queues that a service publishes to by their names, in the order of the first time.
+    """Yield the queues that a service alone answers for, in the order in which it first published to them.
 
+    It names them, or an exchange that has no other: were there more, a message that missed one would not be returned.
     Not those that a service of the chain consumes: RabbitMQ (3.10.8, measured) does not always tell the consumer
     of a quorum queue that it was deleted, where another of that name follows at once.
     """
-    consumed = calm.header.declared.get("between", ())
-    queues = (e.queue for e in calm.events if e.event == "publish" and e.service == service)
-    yield from (queue for queue in dict.fromkeys(queues) if "/" not in queue and queue not in consumed)
+    declared = calm.header.declared
+    only, consumed = declared.get("only_queues", {}), declared.get("between", ())
+    queues = (
+        only.get(event.queue.partition("/")[0]) if "/" in event.queue else event.queue
+        for event in calm.events
+        if event.event == "publish" and event.service == service
+    )
+    yield from (queue for queue in dict.fromkeys(queues) if queue and queue not in consumed)

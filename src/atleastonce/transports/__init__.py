@@ -92,6 +92,9 @@ class Namespace(Protocol):
         True where it is the queue that says after how long, False where each message may.
         """
 
+    def only_queues(self) -> Mapping[str, str]:
+        """Return, by exchange, the only queue that the subject has bound to it."""
+
     def reopen(self) -> None:
         """Forget the connections of our own, which a restart of the broker has ended."""
 

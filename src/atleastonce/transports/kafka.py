@@ -150,6 +150,10 @@ class KafkaNamespace:
         """Return nothing: a record stays where it is."""
         return {}
 
+    def only_queues(self) -> Mapping[str, str]:
+        """Return nothing: there are no exchanges."""
+        return {}
+
     def reopen(self) -> None:
         """Take new clients: librdkafka (2.13 to 2.15, its issue 5301) may have forgotten where the broker is."""
         self._disconnect()

@@ -14,6 +14,10 @@ class NoLog:
         """Return nothing: there are no queues that hand on what lies in them."""
         return {}
 
+    def only_queues(self) -> Mapping[str, str]:
+        """Return nothing: there are no exchanges."""
+        return {}
+
     def again(self, name: str) -> NoReturn:
         """Raise TransportError: there is no log that could be read twice."""
         raise TransportError(f"there is no log that {name} could read again")

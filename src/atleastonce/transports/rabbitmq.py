@@ -1,24 +1,21 @@
 """RabbitMQ for one lane: a virtual host of its own, confirmed publishing, reading what came out."""
 
 import contextlib
-import json
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterator, Mapping
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
 import pika
 import pika.exceptions
-import urllib3
 
 from atleastonce.contract import ContractFile
 from atleastonce.errors import ContractError, TransportError
 from atleastonce.transports import Envelope, Letter, Receipt, Subscription
 from atleastonce.transports.no_log import NoLog
+from atleastonce.transports.rabbitmq_management import TRANSLATED, Deleted, Management, translated
 
-_TRANSLATED = (pika.exceptions.AMQPError, urllib3.exceptions.HTTPError, OSError)
 _MANY = 4
 """How many messages are taken together, rather than one by one."""
 _MOST_TOGETHER = 10_000
@@ -26,16 +23,6 @@ _MOST_TOGETHER = 10_000
 _TOGETHER_WITHIN, _TOGETHER_PULSE = 1.0, 0.05
 """How long these are awaited, in seconds: where another consumer was faster, there are fewer."""
 _NOT_FOUND, _LOCKED = 404, 405
-_HTTP_ERROR = 400
-
-
-@contextlib.contextmanager
-def _translated(attempt: str) -> Iterator[None]:
-    """Raise every foreign exception as a TransportError that says what was attempted."""
-    try:
-        yield
-    except _TRANSLATED as exc:
-        raise TransportError(f"cannot {attempt}: {type(exc).__name__} {exc}".rstrip()) from exc
 
 
 def _letter(queue: str, method: Any, properties: pika.BasicProperties, body: bytes) -> Letter:
@@ -104,7 +91,7 @@ class RabbitmqNamespace(NoLog):
         properties = pika.BasicProperties(
             headers=dict(envelope.headers), delivery_mode=2, **envelope.properties
         )
-        with _translated("publish to the input"):
+        with translated("publish to the input"):
             try:
                 self._channel().basic_publish(
                     entry.exchange,
@@ -148,6 +135,12 @@ class RabbitmqNamespace(NoLog):
             if "dead-letter-exchange" in said and queue not in self.ends()
         }
 
+    def only_queues(self) -> Mapping[str, str]:
+        """Read them from the management interface; none where a file declares the topology: it is not the subject's."""
+        if self._management is None or self._contract.broker.definitions:
+            return {}
+        return self._management.only_queues(self.name)
+
     def reopen(self) -> None:
         """Forget our connection; the next use opens another."""
         self._drop()
@@ -155,7 +148,7 @@ class RabbitmqNamespace(NoLog):
     def unroute(self, queue: str) -> None:
         """Delete a queue with its bindings, and keep in mind what they were."""
         self._deleted[queue] = self._manage().queue(self.name, queue)
-        with _translated(f"delete the queue {queue!r}"):
+        with translated(f"delete the queue {queue!r}"):
             self._channel().queue_delete(queue)
 
     def reroute(self, queue: str) -> None:
@@ -163,7 +156,7 @@ class RabbitmqNamespace(NoLog):
         if (was := self._deleted.pop(queue, None)) is not None:
             self._manage().make_queue(self.name, queue, was)
 
-    def _manage(self) -> "Management":
+    def _manage(self) -> Management:
         if self._management is None:
             raise TransportError(
                 "cannot delete a queue and make it again without the management interface; give --management-url"
@@ -171,7 +164,7 @@ class RabbitmqNamespace(NoLog):
         return self._management
 
     def _take(self, queue: str) -> Iterator[Letter]:
-        with _translated(f"read the queue {queue!r}"):
+        with translated(f"read the queue {queue!r}"):
             while True:
                 method, properties, body = self._channel().basic_get(queue, auto_ack=True)
                 if method is None:
@@ -204,7 +197,7 @@ class RabbitmqNamespace(NoLog):
         The broker tells it to nobody but the connection that declared a queue as its own ("exclusive"): it counts as
         empty, since that connection consumes it for as long as there is such a queue.
         """
-        with _translated(f"read the depth of the queue {queue!r}"):
+        with translated(f"read the depth of the queue {queue!r}"):
             try:
                 return int(self._channel().queue_declare(queue, passive=True).method.message_count)
             except pika.exceptions.ChannelClosedByBroker as exc:
@@ -240,102 +233,13 @@ class RabbitmqNamespace(NoLog):
     def _drop(self) -> None:
         opened, self._opened = self._opened, None
         if opened is not None:
-            with contextlib.suppress(*_TRANSLATED):  # it is gone either way
+            with contextlib.suppress(*TRANSLATED):  # it is gone either way
                 opened[0].close()
-
-
-class Deleted(NamedTuple):
-    """What a queue was declared with, and where it was bound to."""
-
-    declared: Mapping[str, Any]
-    bindings: Sequence[Mapping[str, Any]]
-
-
-class Management:
-    """The management interface, for what AMQP cannot do: virtual hosts, definitions, what a queue is."""
-
-    def __init__(self, url: str) -> None:
-        split = urlsplit(url)
-        self._base = f"{split.scheme}://{split.hostname}:{split.port}/api"
-        login = f"{split.username or 'guest'}:{split.password or 'guest'}"
-        self._headers = {**urllib3.make_headers(basic_auth=login), "content-type": "application/json"}
-        self._pool = urllib3.PoolManager(retries=False, timeout=10.0)
-
-    def create_vhost(self, name: str, user: str) -> None:
-        """Create a virtual host that this user may do everything in."""
-        vhost = quote(name, safe="")
-        self._request("PUT", f"vhosts/{vhost}", b"{}")
-        self._request(
-            "PUT", f"permissions/{vhost}/{quote(user)}", b'{"configure":".*","write":".*","read":".*"}'
-        )
-
-    def delete_vhost(self, name: str) -> None:
-        """Remove a virtual host and everything in it; file handles are what runs out otherwise."""
-        self._request("DELETE", f"vhosts/{quote(name, safe='')}")
-
-    def import_definitions(self, vhost: str, path: Path) -> None:
-        """Declare the topology of a definitions file in a virtual host."""
-        try:
-            body = path.read_bytes()
-        except OSError as exc:
-            raise ContractError(f"broker.definitions: cannot read {path}: {exc.strerror}") from exc
-        self._request("POST", f"definitions/{quote(vhost, safe='')}", body)
-
-    def arguments(self, vhost: str) -> dict[str, set[str]]:
-        """Return which arguments, without their ``x-``, each queue was declared with, or has by a policy."""
-        place = quote(vhost, safe="")
-        # What a queue comes to have by all of them is told with the statistics only, which are seconds behind.
-        policies = {
-            key: {each["name"]: each["definition"] for each in self._read(f"{key}/{place}")}
-            for key in ("policies", "operator-policies")
-        }
-        queues = self._read(f"queues/{place}?columns=name,arguments,policy,operator_policy")
-        return {
-            each["name"]: {
-                key.removeprefix("x-")
-                for key in (
-                    *each["arguments"],
-                    *policies["policies"].get(each.get("policy"), ()),
-                    *policies["operator-policies"].get(each.get("operator_policy"), ()),
-                )
-            }
-            for each in queues
-        }
-
-    def queue(self, vhost: str, name: str) -> Deleted:
-        """Read how a queue was declared and where it is bound to."""
-        path = f"queues/{quote(vhost, safe='')}/{quote(name, safe='')}"
-        found, bindings = self._read(path), self._read(f"{path}/bindings")
-        # The policy's own arguments and the type come back as the declaration had them.
-        declared = {key: found[key] for key in ("durable", "auto_delete", "arguments")}
-        return Deleted(declared, [each for each in bindings if each["source"]])
-
-    def make_queue(self, vhost: str, name: str, was: Deleted) -> None:
-        """Declare a queue as it was, and bind it where it was bound to."""
-        place = quote(vhost, safe="")
-        self._request("PUT", f"queues/{place}/{quote(name, safe='')}", json.dumps(was.declared).encode())
-        for binding in was.bindings:
-            what = {"routing_key": binding["routing_key"], "arguments": binding["arguments"]}
-            path = f"bindings/{place}/e/{quote(binding['source'], safe='')}/q/{quote(name, safe='')}"
-            self._request("POST", path, json.dumps(what).encode())
-
-    def _read(self, path: str) -> Any:
-        return json.loads(self._request("GET", path))
-
-    def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
-        with _translated(f"{method} /api/{path} of the management interface"):
-            answer = self._pool.request(method, f"{self._base}/{path}", body=body, headers=self._headers)
-        if answer.status >= _HTTP_ERROR:
-            text = answer.data.decode(errors="replace")[:200]
-            raise TransportError(
-                f"the management interface answered {answer.status} to {method} /api/{path}: {text}"
-            )
-        return answer.data
 
 
 def echo(url: str) -> None:
     """Publish one message to a queue of our own, receive it and acknowledge it; raise TransportError."""
-    with _translated("send a message through the broker"):
+    with translated("send a message through the broker"):
         connection = pika.BlockingConnection(pika.URLParameters(url))
         channel = connection.channel()
         channel.confirm_delivery()

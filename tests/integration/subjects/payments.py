@@ -11,7 +11,7 @@ from typing import Any
 FAULT = os.environ.get("FAULT", "")
 TABLES = """
 PRAGMA journal_mode = WAL;
-CREATE TABLE IF NOT EXISTS known (id TEXT PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS known (id TEXT PRIMARY KEY, since REAL);
 CREATE TABLE IF NOT EXISTS paid (id TEXT);
 """
 _lock = threading.Lock()
@@ -33,7 +33,12 @@ def pay(order: str) -> None:
             database.execute("BEGIN IMMEDIATE")
         else:
             database.execute("BEGIN IMMEDIATE")
-            new = database.execute("INSERT OR IGNORE INTO known VALUES (?)", (order,)).rowcount > 0
+            if FAULT == "forgets":
+                database.execute("DELETE FROM known WHERE since < ?", (time.time() - 5,))
+            new = (
+                database.execute("INSERT OR IGNORE INTO known VALUES (?, ?)", (order, time.time())).rowcount
+                > 0
+            )
         if FAULT == "mark-first":
             database.execute("COMMIT")
             database.execute("BEGIN IMMEDIATE")
