@@ -141,6 +141,16 @@ def test_duplicates_of_one_message() -> None:
     ]
 
 
+@pytest.mark.parametrize(("pace", "tried"), [(0.03, True), (0.04, False), (None, False)])
+def test_first_messages_come_again_behind_a_crowd(pace: float | None, tried: bool) -> None:
+    """Where the clean runs of so many do not take long: 48 messages, in 1.5 s; not where nobody can tell."""
+    settled = "" if pace is None else f"; ack m2#1 +{2 * pace}"
+    happened = calm(f"quiet; published m1#1 +1; published m2#1{settled}")
+    found = [each for each in duplicates(happened, contract()) if len(each.messages) > 2]
+    names = [f"m{n}" for n in range(1, 49)]
+    assert [[action.target for action in each.actions] for each in found] == [[*names, "m1", "m2"]] * tried
+
+
 def test_order_is_tried_where_it_is_promised() -> None:
     """Twelve messages close behind each other, of the calm run's kinds in turn, and nothing else."""
     happened = calm("published m1#1; published m2#1")

@@ -2,6 +2,9 @@
 
 from atleastonce.schedule import Message, Schedule
 
+CROWD = 48
+"""How many messages a crowd has, usually: schedules with as many share their clean runs."""
+
 
 def crowd(given: Schedule, count: int) -> dict[str, Message]:
     """Return the messages ``m1`` … of a schedule: those of the given one, and its kinds in turn from there on."""

@@ -1,21 +1,28 @@
 """Duplicates: a publisher that re-sends after an unknown confirm, at once or later; over HTTP, at the same time too."""
 
+import math
 from collections.abc import Collection, Iterator
 
 import msgspec
 
 from atleastonce.contract import Contract
+from atleastonce.exploration.crowd import CROWD, crowd
 from atleastonce.history import History
 from atleastonce.schedule import Action, Schedule, publish
 
 LATER = "6s"
 """How long the latest copies come behind the first: an inbox that forgets within 5 s, a usual number, has forgotten."""
 
+_SPAN = 1.5
+"""How long a crowd may take, in seconds: it comes three times, with its clean runs, and is looked at as often."""
+
 
 def duplicates(calm: History, contract: Contract) -> Iterator[Schedule]:
     """Yield, for every message, a second copy at once, and one behind all others; then all again, at once and later.
 
-    Over HTTP, where nobody else brings it about, also some copies at the same time: of each message, then of all.
+    Of a service that is quick enough, the first messages of a crowd come again behind the rest: an inbox that knows
+    the last few alone has forgotten them. Over HTTP, where nobody else brings it about, some copies come at the same
+    time, too: of each message, then of all.
     """
     schedule = calm.header.schedule
     names = tuple(schedule.messages)
@@ -26,9 +33,20 @@ def duplicates(calm: History, contract: Contract) -> Iterator[Schedule]:
         yield msgspec.structs.replace(schedule, actions=publish(*order))
     all_of_them = publish(*names)
     yield msgspec.structs.replace(schedule, actions=(*all_of_them, Action(wait=LATER), *all_of_them))
+    if len(names) < CROWD and _pace(calm) * CROWD <= _SPAN:
+        many = crowd(schedule, CROWD)
+        again = tuple(many)[: len(names)]
+        yield msgspec.structs.replace(schedule, messages=many, actions=publish(*many, *again))
     if contract.input.http:
         for together in dict.fromkeys([*((name,) for name in names), names]):
             yield _bursting(schedule, together)
+
+
+def _pace(calm: History) -> float:
+    """Return the seconds that a message took in the calm run, from the first that came to the last that was settled."""
+    came = [event.t for event in calm.named("published")]
+    settled = [event.t for event in calm.events if event.settles]
+    return (settled[-1] - came[0]) / len(came) if came and settled else math.inf
 
 
 def _bursting(schedule: Schedule, together: Collection[str]) -> Schedule:

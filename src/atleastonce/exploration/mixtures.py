@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from atleastonce.contract import Contract
 from atleastonce.exploration.crash_points import passed, trap_at
-from atleastonce.exploration.crowd import crowd
-from atleastonce.exploration.outages import BACKLOG, expiries, published_to
+from atleastonce.exploration.crowd import CROWD, crowd
+from atleastonce.exploration.outages import expiries, published_to
 from atleastonce.exploration.poison import poison_messages
 from atleastonce.history import History
 from atleastonce.schedule import HANDED_OVER, Action, Schedule, Trap, When, publish
@@ -24,7 +24,7 @@ _COPIES = (0, 0, 1, 2)
 _POISONS = (0, 0, 1, 2)
 _OUTAGES = (0, 1, 1, 2)
 _TRAPS = (0, 0, 1, 2)
-_CROWDS = (0, 0, 0, 0, 12, 2 * BACKLOG)
+_CROWDS = (0, 0, 0, 0, 12, CROWD)
 """How many messages there are, at the least those of the calm run: some faults show in a crowd alone."""
 _ORDERS = 2**32
 _ABORTED = (0, 0, 0, 1)

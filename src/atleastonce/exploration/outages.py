@@ -6,12 +6,12 @@ import msgspec
 
 from atleastonce.contract import Contract
 from atleastonce.exploration.crash_points import crash_points
-from atleastonce.exploration.crowd import crowd
+from atleastonce.exploration.crowd import CROWD, crowd
 from atleastonce.history import History
 from atleastonce.schedule import Action, Schedule, is_of, publish
 
-BACKLOG = 24
-"""How many messages wait while a service is down, and how many fresh ones come once it is back."""
+BACKLOG = CROWD // 2
+"""How many messages wait while a service is down; the other half of the crowd comes once it is back."""
 _AT_ANY_CUT = ("nothing-lost", "effects-once")
 """What is promised however a connection breaks, also by those who promise no recovery."""
 _EXPIRES = 2.0
@@ -50,7 +50,7 @@ def outages(calm: History, contract: Contract) -> Iterator[Schedule]:
 
 def backlog(calm: History, service: str) -> Schedule:
     """Return the schedule in which messages wait for a service, and fresh ones come while it catches up."""
-    messages = crowd(calm.header.schedule, 2 * BACKLOG)
+    messages = crowd(calm.header.schedule, CROWD)
     names = tuple(messages)
     pause = tuple(Action(wait=f"{seconds:.3f}s") for seconds in expiries(calm))
     actions = (

@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 FAULT = os.environ.get("FAULT", "")
+REMEMBERED = 10
+"""How many ids are known to whoever knows few."""
 TABLES = """
 PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS known (id TEXT PRIMARY KEY, since REAL);
@@ -35,6 +37,10 @@ def pay(order: str) -> None:
             database.execute("BEGIN IMMEDIATE")
             if FAULT == "forgets":
                 database.execute("DELETE FROM known WHERE since < ?", (time.time() - 5,))
+            if FAULT == "few":
+                database.execute(
+                    "DELETE FROM known WHERE rowid <= (SELECT max(rowid) FROM known) - ?", (REMEMBERED,)
+                )
             new = (
                 database.execute("INSERT OR IGNORE INTO known VALUES (?, ?)", (order, time.time())).rowcount
                 > 0
@@ -52,6 +58,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers ``POST /pay``, ``PUT /paid/ID`` and ``GET /paid/ID``."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each answer, which is sent in two parts, takes 40 ms
 
     def do_POST(self) -> None:
         """Pay for whom the body names."""
