@@ -81,16 +81,16 @@ class Campaign:
     def carry_out(self) -> Findings:
         """Do it all; raise UsageError, BrokerError or Cancelled."""
         began = self._began = time.monotonic()
-        contract = self._site.contract.contract
+        plan, contract = self._plan, self._site.contract.contract
         findings = Findings(
             service=next(iter(contract.all_services)),
             broker=contract.broker.kind,
             settings=self._site.settings,
-            unexplored=tuple(name for name in EXPLORERS if name not in self._plan.explore),
-            shared=contract.common_database if self._plan.lanes > 1 else "",
+            unexplored=tuple(name for name in EXPLORERS if name not in plan.explore),
+            narrowed=not {*DEFAULT} <= {*plan.explore},
+            shared=contract.common_database if plan.lanes > 1 else "",
         )
         with Workshop(self._site) as workshop:
-            plan = self._plan
             self._prover = Prover(workshop, self._watcher, findings, plan.confirm, plan.shrink_budget)
             recovery = plan.recovery if contract.observe.settles is None else 0.0
             self._lateness = Lateness(workshop, self._watcher, recovery, self._in_lanes)

@@ -122,7 +122,8 @@ class Findings:
 
     `curves` are those of its outages, in the order they were carried out; a report draws the steepest few.
     `left_out` says which exploration was left out, and why; `restless` where the first clean runs differ; `unmoved`
-    is what is observed and they did not change. `unexplored` names what ``--explore`` could have tried as well.
+    is what is observed and they did not change. `unexplored` names what ``--explore`` could have tried as well;
+    `narrowed` says that some of it is tried where nobody says what.
     `shared` is the key of the contract because of which lanes were not side by side.
     """
 
@@ -140,6 +141,7 @@ class Findings:
     restless: str = ""
     unmoved: tuple[str, ...] = ()
     unexplored: tuple[str, ...] = ()
+    narrowed: bool = False
     shared: str = ""
 
     @property

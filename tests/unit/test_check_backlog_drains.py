@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from atleastonce.checks import backlog_drains
+from atleastonce.checks.case import unseen
 from atleastonce.report.marks import Marks
 from atleastonce.verdict import Verdict
 from histories import Seen, history, seen
@@ -158,7 +159,7 @@ def test_effects_that_are_not_observed_are_unknown() -> None:
     assert judged(faulty=clean, clean=clean) == Verdict(
         promise=PROMISE,
         outcome="unknown",
-        reason="a clean run shows no effect of m1, m2: observe more",
+        reason=str(unseen("what waited")),
         occasion=False,
     )
 

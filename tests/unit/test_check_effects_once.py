@@ -3,6 +3,7 @@
 import pytest
 
 from atleastonce.checks import effects_once, nothing_lost
+from atleastonce.checks.case import unseen
 from atleastonce.history import History
 from atleastonce.schedule import Trap
 from atleastonce.verdict import Verdict
@@ -197,7 +198,7 @@ def test_effect_that_is_not_observed_is_unknown() -> None:
     assert verdict == Verdict(
         promise="effects-once",
         outcome="unknown",
-        reason="a clean run shows no effect of m1: observe more",
+        reason=str(unseen("what was delivered more than once")),
         occasion=False,
     )
 

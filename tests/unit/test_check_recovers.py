@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from atleastonce.checks import recovers
+from atleastonce.checks.case import unseen
 from atleastonce.schedule import Trap
 from atleastonce.verdict import Verdict
 from histories import Seen, history, seen
@@ -196,6 +197,6 @@ def test_next_message_that_is_not_observed_is_unknown() -> None:
     assert judged(faulty=clean, clean=clean) == Verdict(
         promise=PROMISE,
         outcome="unknown",
-        reason="a clean run shows no effect of m2, the sentinel: observe more",
+        reason=str(unseen("what came behind the fault")),
         occasion=False,
     )

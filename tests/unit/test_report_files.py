@@ -80,13 +80,28 @@ def test_a_row_has_exactly_the_documented_keys() -> None:
 def test_every_outcome_has_its_reason() -> None:
     """Unknown is not kept: its reasons are told, the commonest first."""
     assert [reason(each) for each in (Tally(), Tally(kept=1), Tally(kept=3, broken=2))] == [
-        f"{NO_OCCASION}; leave out --explore and --budget, or observe more, or raise observe.settles",
+        NO_OCCASION,
         "kept on 1 schedule that gave an occasion",
         "broken on 2 of 5 schedules that gave an occasion",
     ]
-    assert reason(Tally(missed="no outputs")).startswith(f"{NO_OCCASION} (no outputs); ")
+    assert reason(Tally(missed="no outputs")) == f"{NO_OCCASION} (no outputs)"
     unknown = Tally(kept=1, unknown=3, reasons={"too slow": 1, "not quiet": 2})
     assert reason(unknown) == "3 of 4 schedules could not be judged: not quiet (2 times); too slow (1 time)"
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "carried_out", "said"),
+    [
+        (False, 3, ""),
+        (True, 3, "; not all of it was explored: leave out --explore"),
+        (False, 2, "; only 2 of 3 schedules were carried out"),
+    ],
+)
+def test_without_an_occasion_only_what_helps_is_advised(narrowed: bool, carried_out: int, said: str) -> None:
+    """Who has tried all that there is is not told to leave out an option that was never given."""
+    tallies = {"keeps-order": Tally(missed="no outputs")}
+    one = Findings("s", "kafka", tallies, planned=3, carried_out=carried_out, narrowed=narrowed)
+    assert rows([one])[0].reason == f"{NO_OCCASION} (no outputs){said}"
 
 
 def test_junit_has_a_case_per_promise_and_skips_the_unknown() -> None:

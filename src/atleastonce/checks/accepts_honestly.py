@@ -7,7 +7,7 @@ which several copies were sent is the business of effects-once. Linear in the ev
 
 from collections import Counter
 
-from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, judged, listed
+from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, judged, listed, unseen
 from atleastonce.checks.signs import is_delivered
 from atleastonce.effects import Difference
 from atleastonce.history import Event, History
@@ -55,7 +55,7 @@ def _judged(case: Case) -> Verdict:
     honest = case.confirmed & case.seen
     accepted = [message for message in case.innocents if message in honest]
     if not accepted:
-        raise Unjudgeable("a clean run shows no effect of what was accepted: observe more", occasion=False)
+        raise unseen("what was accepted")
     reason = f"answered with 2xx, {listed(accepted)} had their effect"
     return Verdict(promise=PROMISE, outcome="kept", reason=reason)
 

@@ -11,7 +11,7 @@ Linear in the events.
 
 from typing import NamedTuple
 
-from atleastonce.checks.case import Case, Unjudgeable, judged, listed, ours
+from atleastonce.checks.case import Case, Unjudgeable, judged, listed, ours, unseen
 from atleastonce.checks.signs import is_published
 from atleastonce.history import Event, History
 from atleastonce.schedule import SENTINEL
@@ -49,9 +49,7 @@ def _judged(case: Case) -> Verdict:
     if case.unquiet is not None:
         return _did_not_drain(case, outage)
     if not {*outage.backlog} & case.seen:
-        raise Unjudgeable(
-            f"a clean run shows no effect of {listed(outage.backlog)}: observe more", occasion=False
-        )
+        raise unseen("what waited")
     short = case.missing(outage.backlog)
     if short:
         return case.lacking(PROMISE, short, "what waited while the service was down has no effect")

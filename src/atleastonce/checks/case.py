@@ -31,6 +31,12 @@ class Unjudgeable(Exception):  # noqa: N818 - a finding about a history, not a f
         return Verdict(promise=promise, outcome="unknown", reason=str(self), occasion=self.occasion)
 
 
+def unseen(of: str) -> Unjudgeable:
+    """Return that effects cannot be seen, and what helps; the same for all schedules, so that it is told once."""
+    advice = "observe more, or, where effects come late, raise observe.settles"
+    return Unjudgeable(f"a clean run shows no effect of {of}: {advice}", occasion=False)
+
+
 _MOMENTS: dict[Moment, str] = {
     "before": "before the faults",
     "clean-1": "of the first clean run",

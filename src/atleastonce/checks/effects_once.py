@@ -11,7 +11,7 @@ outbox that is sent again. Linear in the events.
 
 from collections.abc import Collection
 
-from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, judged, listed
+from atleastonce.checks.case import Case, Unjudgeable, blamed, evidence, judged, listed, unseen
 from atleastonce.checks.settling import became_settled
 from atleastonce.checks.signs import interruption
 from atleastonce.checks.totals import short_totals, taken_back
@@ -38,9 +38,7 @@ def _judged(case: Case) -> Verdict:
         return _done_again(case)
     seen = [message for message in repeated if message in case.seen]
     if not seen:
-        raise Unjudgeable(
-            f"a clean run shows no effect of {', '.join(repeated)}: observe more", occasion=False
-        )
+        raise unseen("what was delivered more than once")
     less = taken_back(case)
     more = _more(case, less)
     if not more and (unclear := _unclear(case)):

@@ -6,7 +6,7 @@ waited for it and the canary kept its time meanwhile; otherwise it is unknown. L
 
 from collections.abc import Collection
 
-from atleastonce.checks.case import Case, Unjudgeable, evidence, judged, listed
+from atleastonce.checks.case import Case, Unjudgeable, evidence, judged, listed, unseen
 from atleastonce.checks.settling import became_settled
 from atleastonce.checks.totals import taken_back
 from atleastonce.effects import Difference
@@ -31,7 +31,8 @@ def _judged(case: Case) -> Verdict:
         )
     owed = sorted(case.confirmed & case.seen)
     if not owed:
-        raise Unjudgeable("nothing was confirmed whose effect a clean run shows", occasion=False)
+        nothing = Unjudgeable("nothing was confirmed", occasion=False)
+        raise unseen("what was confirmed") if case.confirmed else nothing
     missing = _not_set_aside(case, owed)
     if not missing:
         return Verdict(promise=PROMISE, outcome="kept", reason=_what_became(case, owed))

@@ -6,7 +6,7 @@ quiet; it is accused only where the canary kept its time. Schedules with poison,
 taken away are judged by the promises that name these. Linear in the events.
 """
 
-from atleastonce.checks.case import Case, Unjudgeable, judged, listed, ours
+from atleastonce.checks.case import Case, Unjudgeable, judged, listed, ours, unseen
 from atleastonce.checks.signs import is_delivered, is_published
 from atleastonce.history import Event, History
 from atleastonce.schedule import SENTINEL
@@ -42,7 +42,7 @@ def _judged(case: Case) -> Verdict:
             ours(message for message in case.innocents if message in waiting),
         )
     if None not in case.touched and case.touched.isdisjoint(later):
-        raise Unjudgeable(f"a clean run shows no effect of {listed(later)}: observe more", occasion=False)
+        raise unseen("what came behind the fault")
     short = case.missing(later)
     if short:
         reason = f"published after {fault}, {listed(later)} did not take effect {deadline}"

@@ -97,19 +97,19 @@ def _why_no_occasion(findings: Findings) -> str:
     """Say why nothing may have given a promise an occasion; empty where nothing is known to be in the way."""
     some = f"only {findings.carried_out} of {counted(findings.planned, 'schedule')} were carried out"
     cut = some if findings.carried_out < findings.planned else ""
-    return findings.left_out or findings.restless or cut
+    narrowed = "not all of it was explored: leave out --explore" if findings.narrowed else ""
+    return findings.left_out or findings.restless or "; ".join(filter(None, (cut, narrowed)))
 
 
 def reason(tally: Tally, left_out: str = "") -> str:
-    """Say in one sentence why a tally has the outcome that it has; `left_out` is why nothing may have."""
+    """Say in one sentence why a tally has the outcome that it has; `left_out` is why nothing may have.
+
+    What would help beside that is said by the check that found no occasion: it knows what it missed.
+    """
     occasions = tally.kept + tally.broken + tally.unknown
-    if not occasions and left_out:
-        return f"{NO_OCCASION}; {left_out}"
     if not occasions:
         why = f" ({tally.missed})" if tally.missed else ""
-        return (
-            f"{NO_OCCASION}{why}; leave out --explore and --budget, or observe more, or raise observe.settles"
-        )
+        return f"{NO_OCCASION}{why}" + (f"; {left_out}" if left_out else "")
     if tally.outcome == "broken":
         return f"broken on {tally.broken} of {counted(occasions, 'schedule')} that gave an occasion"
     if not tally.unknown:
