@@ -3,6 +3,7 @@
 Everything here is plain frozen data; `atleastonce.history_file` keeps it.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
@@ -15,6 +16,9 @@ from atleastonce.schedule import Schedule
 FORMAT = 1
 ENDS = ("quiet", "unshown", "looped")
 """The events that end a case; where they are not ok, it did not become quiet."""
+
+_LANE = re.compile(r"^[^./]*lane-\d+\.")
+"""What stands before the name of a topic in a lane of its own."""
 
 Side = Literal["subject", "broker", "runner"]
 
@@ -215,3 +219,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def observed(self, moment: Moment) -> Observation | None:
         """Return the observation made at that moment, or None."""
         return next((o for o in self.observations if o.observed == moment), None)
+
+
+def queue_name(name: str) -> str:
+    """Return the name that the contract uses for a queue or topic."""
+    return _LANE.sub("", name)

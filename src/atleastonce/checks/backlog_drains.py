@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from atleastonce.checks.case import Case, Unjudgeable, judged, listed, ours, unseen
 from atleastonce.checks.signs import is_published
-from atleastonce.history import Event, History
+from atleastonce.history import Event, History, queue_name
 from atleastonce.schedule import SENTINEL
 from atleastonce.verdict import Verdict
 
@@ -162,5 +162,5 @@ def _is_empty(event: Event, queue: str) -> bool:
 
 
 def _depth(outage: _Outage) -> str:
-    where = f" in {outage.deepest.queue}" if outage.deepest.queue else ""
+    where = f" in {queue_name(outage.deepest.queue)}" if outage.deepest.queue else ""
     return f"{outage.deepest.size} messages waited{where} while the service was down"

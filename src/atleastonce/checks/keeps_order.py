@@ -14,11 +14,12 @@ from itertools import pairwise
 
 from atleastonce.checks.case import Case, Unjudgeable, judged, ours
 from atleastonce.checks.signs import interruption, is_delivered, is_published
-from atleastonce.history import Event, History
+from atleastonce.history import Event, History, queue_name
 from atleastonce.schedule import Schedule
 from atleastonce.verdict import Verdict
 
 PROMISE = "keeps-order"
+NO_OUTPUTS = "no outputs name two messages of one key (what is observed has no order): see [output]"
 
 _Place = tuple[str, ...]
 
@@ -57,12 +58,15 @@ def _judged(case: Case) -> Verdict:
     inputs = _inputs(case)
     together = list(filter(_in_flight(case), inputs)) if inputs else []
     if not together:
-        raise Unjudgeable("no two messages of one key were in flight together", occasion=False)
+        raise Unjudgeable("no two messages of one key were in flight together: see input.key", occasion=False)
     orders = _orders(case)
     judgeable = list(_judgeable(together, orders))
     if not judgeable:
-        raise Unjudgeable("no outputs name two messages of one key: observe more", occasion=False)
-    wrong = [found for each, where, order in judgeable for found in _overtaken(each, where, order)]
+        raise Unjudgeable(NO_OUTPUTS, occasion=False)
+    wrong: dict[tuple[str, str], str] = {}
+    for each, where, order in judgeable:
+        for pair in _overtaken(each, order):
+            wrong.setdefault(pair, f"{' before '.join(pair)} in queue {queue_name(where)} (key {each.key})")
     if not wrong:
         said = "; ".join(dict.fromkeys(f"{each.key}: {', '.join(order)}" for each, _, order in judgeable))
         reason = f"outputs came in the order of publication ({said})"
@@ -71,8 +75,8 @@ def _judged(case: Case) -> Verdict:
         promise=PROMISE,
         outcome="broken",
         reason="messages of one key took effect in another order than they were published",
-        evidence=tuple(dict.fromkeys(line for line, _ in wrong)),
-        blamed=ours(message for _, pair in wrong for message in pair),
+        evidence=tuple(wrong.values()),
+        blamed=ours(message for pair in wrong for message in pair),
         surplus=True,
     )
 
@@ -153,8 +157,8 @@ def _judgeable(
         yield from ((inputs, where, tuple(found)) for inputs, found in mine.values() if len(found) > 1)
 
 
-def _overtaken(inputs: _Inputs, where: str, order: Iterable[str]) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield each message that came right before one published earlier."""
+def _overtaken(inputs: _Inputs, order: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield each message that came right before one published earlier, with that."""
     for one, two in pairwise(order):
         if inputs.numbers[one] > inputs.numbers[two]:
-            yield f"{one} before {two} in queue {where} (key {inputs.key})", (one, two)
+            yield one, two

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from atleastonce.history import Event, History
+from atleastonce.history import Event, History, queue_name
 from atleastonce.report.rows import counted
 from atleastonce.report.story import Lane, Step
 from atleastonce.report.strikes import strikes
-from atleastonce.report.wording import allowed, copy_number, introduced, named, queue_name, succeeded
+from atleastonce.report.wording import allowed, copy_number, introduced, named, succeeded
 from atleastonce.schedule import BURST, Schedule, way_in_words
 
 OF_NO_MESSAGE = frozenset({

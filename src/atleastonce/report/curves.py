@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from html import escape
 
 from atleastonce.findings import Curve, Findings
+from atleastonce.history import queue_name
 from atleastonce.report.rows import counted
-from atleastonce.report.wording import queue_name
 
 MOST = 4
 """How many curves of one service are shown: those in which most waited."""

@@ -7,9 +7,9 @@ from collections import Counter, defaultdict
 from functools import cached_property
 
 from atleastonce.effects import compare
-from atleastonce.history import Event, History, Observation, Output
+from atleastonce.history import Event, History, Observation, Output, queue_name
 from atleastonce.report.marking import marked
-from atleastonce.report.wording import ordinal, queue_name
+from atleastonce.report.wording import ordinal
 from atleastonce.verdict import Verdict
 
 _SHORTEST_ID = 4

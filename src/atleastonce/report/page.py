@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from atleastonce.findings import Counterexample, Curve, Findings
+from atleastonce.history import queue_name
 from atleastonce.promises import PROMISES
 from atleastonce.report import curves
 from atleastonce.report.chart import svg
@@ -12,7 +13,7 @@ from atleastonce.report.narrative import lines
 from atleastonce.report.rows import SYMBOLS, grouped, numbered, ran, unexplained, versions
 from atleastonce.report.story import Story
 from atleastonce.report.telling import of_counterexample
-from atleastonce.report.wording import broker_name, queue_name
+from atleastonce.report.wording import broker_name
 from atleastonce.verdict import Outcome
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from atleastonce.history import Event, History, Output
+from atleastonce.history import Event, History, Output, queue_name
 from atleastonce.report.conduct import OF_NO_MESSAGE, Conduct
 from atleastonce.report.folding import Told, folded, joined
 from atleastonce.report.marks import Marks
@@ -22,7 +22,6 @@ from atleastonce.report.wording import (
     named,
     ordinal,
     place,
-    queue_name,
     trap_of,
 )
 from atleastonce.schedule import Schedule, Trap

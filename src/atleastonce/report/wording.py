@@ -1,10 +1,9 @@
 """The words for faults, messages and places, as the reports use them."""
 
-import re
 import tomllib
 from collections.abc import Mapping
 
-from atleastonce.history import Event, Header
+from atleastonce.history import Event, Header, queue_name
 from atleastonce.schedule import Schedule, Trap
 
 _BROKERS = {"rabbitmq": "RabbitMQ", "kafka": "Kafka", "http": "HTTP"}
@@ -41,9 +40,6 @@ _STRUCK = {
 BY_BROKER = frozenset({"deliver", "fetch", "confirm", "return", "response", "tx-commit-ok"})
 """What the broker sends; everything else comes from the service."""
 _ORDINALS = {1: "first", 2: "second", 3: "third"}
-
-_LANE = re.compile(r"^[^./]*lane-\d+\.")
-"""What stands before the name of a topic in a lane of its own."""
 
 
 def allowed(what: str) -> str:
@@ -131,8 +127,3 @@ def place(event: Event) -> str:
     if event.partition < 0:
         return queue
     return f"{queue}[{event.partition}]" if queue else f"partition {event.partition}"
-
-
-def queue_name(name: str) -> str:
-    """Return the name that the contract uses for a queue or topic."""
-    return _LANE.sub("", name)
