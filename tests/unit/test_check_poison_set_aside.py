@@ -175,8 +175,28 @@ def test_poison_that_is_requeued_for_ever_is_broken() -> None:
     """Deliveries are counted, whether or not the case became quiet, and without a canary."""
     happened = AROUND.format("deliver p1#1; requeue p1#1;" * 5) + "; looped! p1#1 was delivered 5 times"
     assert judged(happened, None) == broken(
-        "p1 was tried again and again", "p1#1 was delivered 5 times, at most 4 expected"
+        "p1 was tried again and again",
+        "p1#1 was delivered 5 times, at most 4 expected: attempts = 3, and once more",
     )
+
+
+@pytest.mark.parametrize(
+    ("happened", "said"),
+    [
+        (
+            "published p1#1; published p2#1; cut; " + "deliver p1#1; " * 14,
+            "attempts = 3, and once more, for each of 2 poisons and 1 interruption, and 1 given back",
+        ),
+        (
+            "published p1#1; " + "deliver p1#1 >in; deliver p1#1 >log; " * 5,
+            "at most 8 expected: attempts = 3, and once more, out of each of 2 queues",
+        ),
+    ],
+)
+def test_how_often_a_poison_may_be_tried_is_reckoned_up(happened: str, said: str) -> None:
+    """Whoever has set attempts to 3 shall see why 13 deliveries are none too many."""
+    (evidence,) = judged(happened + "looped! round and round", None).evidence
+    assert evidence.endswith(said)
 
 
 @pytest.mark.parametrize(("exits", "outcome"), [(4, "broken"), (2, "unknown")])

@@ -62,20 +62,20 @@ def _delivered(case: Case) -> Counter[str | None]:
 
 def _tried_for_ever(case: Case) -> Verdict | None:
     """Accuse of more deliveries of a poison than its attempts and the interruptions explain, or a loop that says so."""
-    most = _most_deliveries(case)
+    most, why = _most_deliveries(case)
     tried = _tries(case)
     poisons = {*case.poisons}
     over = {}
     for (service, copy), times in tried.items():
         poison = copy.partition("#")[0]
-        if poison in poisons and times > (may := most * _queues(case, poison, service)):
-            over[copy] = times, may
+        if poison in poisons and times > (may := most * (queues := _queues(case, poison, service))):
+            each = f", out of each of {queues} queues" if queues > 1 else ""
+            over[copy] = f"{copy} was delivered {times} times, at most {may} expected: {why}{each}"
     if over:
-        said = tuple(
-            f"{copy} was delivered {n} times, at most {may} expected" for copy, (n, may) in over.items()
-        )
         guilty = ours(copy.partition("#")[0] for copy in over)
-        return _broken(f"{listed(guilty)} was tried again and again", said, guilty, surplus=True)
+        return _broken(
+            f"{listed(guilty)} was tried again and again", tuple(over.values()), guilty, surplus=True
+        )
     looped = next(iter(case.history.named("looped")), None)
     if looped is None:
         return None
@@ -175,8 +175,8 @@ def _stopped(case: Case) -> Verdict | None:
 # -- what they rest on
 
 
-def _most_deliveries(case: Case) -> int:
-    """Return how often one copy of a poison may be delivered out of each queue that it was put into.
+def _most_deliveries(case: Case) -> tuple[int, str]:
+    """Return how often one copy of a poison may be delivered out of each queue that it was put into, and why.
 
     A broker with a delivery limit of L delivers L + 1 times. What holds several messages when one of them makes
     it fail gets all of them again, so that each poison may cost each other one its attempts. After an interruption
@@ -187,7 +187,14 @@ def _most_deliveries(case: Case) -> int:
     interrupted = len(case.history.named(*_INTERRUPTS))
     poisons = {*case.poisons}
     copies = sum(event.ok and event.message in poisons for event in case.history.named("published"))
-    return (attempts + 1) * (max(1, copies) + interrupted) + interrupted
+    causes = max(1, copies) + interrupted
+    named = [
+        f"{n} {what}{'s' * (n > 1)}" for n, what in ((copies, "poison"), (interrupted, "interruption")) if n
+    ]
+    why = f"attempts = {attempts}, and once more"
+    why += f", for each of {' and '.join(named)}" if causes > 1 else ""
+    why += f", and {interrupted} given back" if interrupted else ""
+    return (attempts + 1) * causes + interrupted, why
 
 
 def _queues(case: Case, poison: str, service: str = "") -> int:
