@@ -76,6 +76,9 @@ class Prover:
         while len(again) < self._confirm or (
             not seen_again and time.monotonic() < enough and _by_chance(promise, first, again)
         ):
+            if again and len(again) == self._confirm:
+                further = f"confirm {promise} further, as it may be a race"
+                self._watcher.stage(further, _CHANCES - self._confirm)
             again.append(self._workshop.carry_out(schedule, proof=True))
             self._watcher.judged(again[-1])
             seen_again = [each for each in again if each.broke(promise)]

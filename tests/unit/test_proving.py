@@ -79,6 +79,25 @@ def test_an_absence_that_is_not_seen_again_is_none():
     assert prover.withdrawn(LOST)
 
 
+def test_each_stage_has_as_many_tries_as_were_announced() -> None:
+    """Those that a race gets on top are a stage of their own: nobody reads of 11 tries of 3."""
+
+    class Counting(Silent):
+        def __init__(self) -> None:
+            self.stages: list[tuple[int, int]] = []
+
+        def stage(self, what: str, total: int | None = None) -> None:  # noqa: ARG002 - counted, not read
+            self.stages.append((total or 0, 0))
+
+        def judged(self, judged: Judged) -> None:  # noqa: ARG002 - likewise
+            total, done = self.stages.pop()
+            self.stages.append((total, done + 1))
+
+    watcher, workshop = Counting(), Slow(0, *["kept"] * 20)
+    Prover(workshop, watcher, Findings("shop", "rabbitmq"), 3, 0).prove(LOST, [judged("broken")])
+    assert watcher.stages == [(3, 3), (17, 17)]
+
+
 def test_an_absence_that_a_race_makes_is_tried_for_longer():
     """It comes true now and then, and what it loses is lost for good; what nobody could judge is not tried further."""
     findings = Findings("shop", "rabbitmq")
