@@ -63,7 +63,9 @@ class Actor:
             return False
         self._await_ready()
         if down := [part for part in self._lane.parts if part.down]:
-            self._lane.note("ready", ok=False, note="it was not started again", service=down[0].name)
+            self._lane.note(
+                "ready", ok=False, note=f"{down[0].name} was not started again", service=down[0].name
+            )
             return False
         if SENTINEL not in self._schedule.published:
             self._sending.await_answer()

@@ -4,6 +4,7 @@ The order is always the same: snapshot, traps armed, actions, sentinel, quiet as
 awaited for `settles` before the last snapshot stands (DESIGN section 4, rules 4 to 7).
 """
 
+import re
 import time
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 
 from atleastonce import effects
 from atleastonce.actions import Actor
+from atleastonce.checks.signs import failure
 from atleastonce.contract import OutputTable
 from atleastonce.effects import Changes
 from atleastonce.errors import ContractError, ServiceError, TransportError
@@ -23,6 +25,7 @@ from atleastonce.standing import Looped, Standing, sentinels
 
 _THEIRS = ("request", "response", "confirm")
 """What services ask and are answered is theirs to deal with, an error too: Kafka's clients ask again by themselves."""
+_LOG = re.compile(r"(;| or see) the end of its log:\n.*", re.DOTALL)
 _STILL_PULSE = 0.05
 _STIRS = 10.0
 """How long a clean run that does not stand still, or shows no output, is watched, in seconds."""
@@ -45,18 +48,24 @@ def run_clean(lane: Lane, case: str, schedule: Schedule, pace: Pace) -> History:
 def changed(lane: Lane, history: History, moment: Moment) -> Observation:
     """Return what a clean run changed; raise ServiceError or ContractError where it is none."""
     before, after = history.observed("before"), history.observed("faulty")
-    failures = [event for event in history.failed if event.event not in _THEIRS]
-    if before is None or after is None or after.unreadable or before.unreadable or failures:
-        reasons = dict.fromkeys(o.unreadable for o in (before, after) if o is not None and o.unreadable)
-        reasons |= dict.fromkeys(f"{event.event}: {event.note}" for event in failures)
+    why = failures(history)
+    if before is None or after is None or why:
         raise ServiceError(
-            f"a clean run of {lane.label} failed ({'; '.join(reasons) or 'nothing was observed'}); "
-            f"without one, nothing can be judged. The end of its log:\n{lane.tail()}"
+            f"a clean run of {lane.label} failed ({why or 'nothing was observed'}); without one, nothing can be "
+            f"judged. The end of its log:\n{lane.tail()}"
         )
     if moment == "clean-1":
         told_apart(lane.contract.output, after)
     changes: Changes = effects.changes(before.values, after.values, lane.contract.observe.ignore)
     return msgspec.structs.replace(after, observed=moment, values=changes)
+
+
+def failures(history: History) -> str:
+    """Say why a clean run is none; empty where it is one. What a log says of it is left out: its end follows."""
+    seen = (history.observed("before"), history.observed("faulty"))
+    reasons = [each.unreadable for each in seen if each is not None and each.unreadable]
+    reasons += [failure(event) for event in history.failed if event.event not in _THEIRS]
+    return "; ".join(dict.fromkeys(_LOG.sub("", each) for each in reasons))
 
 
 def told_apart(output: OutputTable, seen: Observation) -> None:

@@ -53,7 +53,7 @@ def test_what_was_judged_before_is_told(starting):
     findings = starting(CLEAN + 2).findings
     tally = findings.tallies["effects-once"]
     assert (tally.kept, tally.broken, tally.unknown) == (2, 0, 3)
-    assert all("it could not be begun: " in reason for reason in tally.reasons)
+    assert all("it failed before any fault: " in reason for reason in tally.reasons)
     assert findings.carried_out == tally.kept + tally.unknown < findings.planned
 
 

@@ -4,8 +4,9 @@ import pytest
 
 from atleastonce.contract import OutputTable
 from atleastonce.errors import ContractError
-from atleastonce.history import Observation, Output
-from atleastonce.runner import told_apart
+from atleastonce.history import Event, Header, History, Observation, Output
+from atleastonce.runner import failures, told_apart
+from atleastonce.schedule import Schedule
 from atleastonce.standing import sentinels
 
 DECLARED = OutputTable(queues=("out",), id="header:id")
@@ -55,3 +56,22 @@ def test_an_output_of_the_sentinel_that_comes_again_is_one() -> None:
     found = [("sentinel", "x1"), ("sentinel", "x1"), ("m1", "x2"), ("sentinel", "x3")]
     assert sentinels(Output(queue="out", id=key, message=name) for name, key in found) == 2
     assert sentinels(Output(queue="out", message="sentinel") for _ in range(2)) == 2
+
+
+LOG = "the end of its log:\n    no such queue"
+
+
+@pytest.mark.parametrize(
+    ("event", "note", "why"),
+    [
+        ("quiet", "after 60.6 s, not settled: m1#1", "not quiet in time: after 60.6 s, not settled: m1#1"),
+        ("quiet", f"it ended with exit code 1; {LOG}", "not quiet in time: it ended with exit code 1"),
+        ("ready", f"shop was late; raise ready_within or see {LOG}", "shop was late; raise ready_within"),
+        ("exit", f"it ended; {LOG}", "exit: it ended"),
+        ("response", "", ""),
+    ],
+)
+def test_a_clean_run_that_failed_says_what_was_seen(event: str, note: str, why: str) -> None:
+    """In words, and without the log, whose end follows once for all of it."""
+    failed = Event(event=event, ok=False, note=note)
+    assert failures(History(header=Header(schedule=Schedule()), events=(failed, failed))) == why

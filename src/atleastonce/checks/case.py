@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from atleastonce import agreement, effects
 from atleastonce.attempts import Series, series
-from atleastonce.checks.signs import unwitnessed
+from atleastonce.checks.signs import FAILURES, failure, unwitnessed
 from atleastonce.effects import Difference
 from atleastonce.history import ENDS, Event, History, Moment, Observation
 from atleastonce.ledger import Ledger
@@ -44,21 +44,6 @@ _MOMENTS: dict[Moment, str] = {
     "faulty": "after the faults",
 }
 
-_FAILURES = {
-    "begun": "it could not be begun: {note}",
-    "unsprung": "the trap did not spring: {note}",
-    "untraced": "{note}",
-    "buried": "the links of the dead service could not be ended in order: {note}",
-    "quiet": "not quiet in time: {note}",
-    "unshown": "not quiet in time: {note}",
-    "looped": "given up: {note}",
-    "late": "{note} came after its case had been judged; raise observe.settles",
-    "unreadable": "the relay could not read a frame that it must know: {note}",
-    "recorder": "the recorder failed: {note}",
-    "ready": "{service} was not ready in time: {note}",
-    "published": "the broker did not confirm {copy}: {note}",
-    "varied": "{note}",
-}
 _NO_END = "the history does not say that the service became quiet"
 
 
@@ -82,7 +67,7 @@ class Case:
         for trap in schedule.traps:
             if trap.describe() not in sprung:
                 raise Unjudgeable(
-                    _FAILURES["unsprung"].format(note=trap.describe()), occasion=not schedule.may_miss(trap)
+                    f"the trap did not spring: {trap.describe()}", occasion=not schedule.may_miss(trap)
                 )
 
     def became_quiet(self, *, apart_from: Collection[str] = ()) -> None:
@@ -104,7 +89,7 @@ class Case:
         if not ends:
             return _NO_END
         bad = next((event for event in ends if not event.ok), None)
-        return None if bad is None else _FAILURES[bad.event].format(note=bad.note)
+        return None if bad is None else failure(bad)
 
     def witnessed(self, what: str) -> None:
         """Raise Unjudgeable where nobody witnesses that this could have been there in time."""
@@ -342,6 +327,6 @@ def listed(messages: Iterable[str]) -> str:
 
 def _first_failure(failed: Iterable[Event], apart_from: Collection[str]) -> str | None:
     for event in failed:
-        if event.event in _FAILURES and event.event not in apart_from:
-            return _FAILURES[event.event].format(note=event.note, service=event.service, copy=event.copy)
+        if event.event in FAILURES and event.event not in apart_from:
+            return failure(event)
     return None

@@ -1,8 +1,31 @@
-"""What single events are signs of: a delivery, health, an interruption, a machine that was too slow."""
+"""What single events are signs of: a delivery, health, an interruption, a machine that was too slow, a failure."""
 
 from collections.abc import Collection, Iterable
 
 from atleastonce.history import Event, History
+
+FAILURES = {
+    "begun": "it failed before any fault: {note}",
+    "unsprung": "the trap did not spring: {note}",
+    "untraced": "{note}",
+    "buried": "the links of the dead service could not be ended in order: {note}",
+    "quiet": "not quiet in time: {note}",
+    "unshown": "not quiet in time: {note}",
+    "looped": "given up: {note}",
+    "late": "{note} came after its case had been judged; raise observe.settles",
+    "unreadable": "the relay could not read a frame that it must know: {note}",
+    "recorder": "the recorder failed: {note}",
+    "ready": "{note}",
+    "published": "the broker did not confirm {copy}: {note}",
+    "varied": "{note}",
+}
+"""How the events that are not ok are told, of those that leave nothing to judge."""
+
+
+def failure(event: Event) -> str:
+    """Say what failed."""
+    said = FAILURES.get(event.event, f"{event.event}: {{note}}")
+    return said.format(note=event.note, service=event.service, copy=event.copy)
 
 
 def is_published(event: Event) -> bool:
