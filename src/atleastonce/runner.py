@@ -142,7 +142,12 @@ class _Case:
             return not seen[0].unreadable
 
         within = max(float(part.service.ready_within) for part in self._lane.parts)
-        self._lane.record.await_(readable, within, pulse=0.1)
+        try:
+            self._lane.record.await_(readable, within, pulse=0.1)
+        except (
+            Looped
+        ) as exc:  # and so it will be when the schedule is acted: that is where a case is given up
+            return Observation(observed="before", unreadable=str(exc))
         return seen[0]
 
     def _last_look(self) -> list[Observation]:

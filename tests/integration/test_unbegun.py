@@ -63,3 +63,14 @@ def test_without_a_clean_run_it_is_an_error(starting, tmp_path):
     with pytest.raises(ServiceError, match=f"(?s)it ended with exit code.*{kept}"):
         starting(CLEAN - 1)
     assert "start" in {event.event for event in load(kept).events}
+
+
+def test_what_ends_again_and_again_before_anything_is_sent_is_an_error(subject, tmp_path):
+    """As one does that fails right behind its subscription: that is told, with the end of its log, once."""
+    path = tmp_path / "atleastonce.toml"
+    filled = CONTRACT.format(python=sys.executable, script=SCRIPT, starts=tmp_path / "starts", times=99)
+    blind = filled[: filled.index("url = ")] + 'command = "false"\n' + filled[filled.index("[promises]") :]
+    path.write_text(blind.replace("exec ", "exec timeout 1 "))
+    with pytest.raises(ServiceError, match=r"ended by itself \d+ times") as caught:
+        subject(path).verify(Plan(explore=("duplicates",), lanes=1))
+    assert str(caught.value).count("the end of its log") + str(caught.value).count("The end of its log") == 1
