@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from atleastonce import templates
 from atleastonce.contract import Contract
-from atleastonce.conversion import near, shown
+from atleastonce.conversion import element, near, shown
 from atleastonce.promises import PROMISES
 from atleastonce.schedule import VARIATIONS
 
@@ -154,7 +154,7 @@ def _output_id(contract: Contract) -> Iterator[str]:
 
 def _poison(contract: Contract) -> Iterator[str]:
     for number, poison in enumerate(contract.poison):
-        where = f"poison[{number}]"
+        where = element("poison", number, poison.name)
         ways = [way for way in ("body", "body_base64", "null") if getattr(poison, way)]
         if len(ways) > 1:
             yield f"{where}: found {' and '.join(ways)}, expected one of body, body_base64, null"
@@ -219,10 +219,11 @@ def _texts(contract: Contract) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     for table in ("properties", "headers"):
         yield from ((f"input.{table}.{key}", text, MESSAGE) for key, text in getattr(entry, table).items())
     for number, poison in enumerate(contract.poison):
-        yield (f"poison[{number}].body", poison.body, MESSAGE)
+        where = element("poison", number, poison.name)
+        yield (f"{where}.body", poison.body, MESSAGE)
         for table in ("properties", "headers"):
             texts = getattr(poison, table).items()
-            yield from ((f"poison[{number}].{table}.{key}", text, MESSAGE) for key, text in texts)
+            yield from ((f"{where}.{table}.{key}", text, MESSAGE) for key, text in texts)
     yield from (("observe.http", address, runtime + MESSAGE) for address in observe.http)
     yield ("observe.command", observe.command, runtime + MESSAGE)
     yield ("observe.url", observe.url, runtime)

@@ -67,6 +67,11 @@ def shown(value: Any) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
+def element(at: str, number: int, name: object = None) -> str:
+    """Return the key of one of a list, counted from 0: by its name if it has one, else counted from 1, as people do."""
+    return f'{at}["{name}"]' if name and isinstance(name, str) else f"{at}[number {number + 1}]"
+
+
 def _sentence(data: Any, kind: Any, at: str, error: str) -> str:
     """Say what is wrong: follow the path of the error down through the data and its type."""
     found = _ERROR.fullmatch(error)
@@ -76,7 +81,9 @@ def _sentence(data: Any, kind: Any, at: str, error: str) -> str:
         if step["index"] == "...":
             return _in_table(data, get_args(kind)[1], at) or f"{at}: {what}"
         if step["index"]:
-            data, kind, at = data[int(step["index"])], get_args(kind)[0], f"{at}[{step['index']}]"
+            number = int(step["index"])
+            data, kind = data[number], get_args(kind)[0]
+            at = element(at, number, data.get("name") if isinstance(data, dict) else None)
         else:
             name = step["field"]
             data, kind, at = data[name], _fields(kind)[name], _below(at, name)
