@@ -113,12 +113,8 @@ class Campaign:
             # Before the restarts: some brokers are not quite themselves behind one.
             self._prove_all(judged)
             restarted: list[Judged] = []
-            for schedule in schedules:
-                if (
-                    schedule.restarts_broker
-                    and not self._is_spent()
-                    and not self._found([*judged, *restarted])
-                ):
+            for schedule in (each for each in schedules if each.restarts_broker):
+                if not (self._is_spent() or self._found([*judged, *restarted])):
                     self._watcher.stage("restart of the broker", 1)
                     workshop.close_lanes()  # the broker is theirs, too
                     restarted += self._run_all([schedule], workshop)
@@ -313,6 +309,8 @@ class Campaign:
     def _count(self, judged: Sequence[Judged], findings: Findings) -> None:
         """Count the verdicts; what was broken once, and not when it was carried out again, is unknown."""
         findings.carried_out = len(judged)
+        findings.spent = (self._plan.budget or 0.0) if self._is_spent() else 0.0
+        findings.stuck = any(times >= _STUCK for times in self._stuck.values())
         findings.curves = [curve for each in judged for curve in curves(each.history)]
         for promise in self._promises:
             counted = tally(each.verdicts[promise] for each in judged)

@@ -124,7 +124,8 @@ class Findings:
     `left_out` says which exploration was left out, and why; `restless` where the first clean runs differ; `unmoved`
     is what is observed and they did not change. `unexplored` names what ``--explore`` could have tried as well;
     `narrowed` says that some of it is tried where nobody says what.
-    `shared` is the key of the contract because of which lanes were not side by side.
+    `shared` is the key of the contract because of which lanes were not side by side. `spent` is the budget, in
+    seconds, where that ended it; `stuck` says that a kind of schedule was left out, since the service got stuck in it.
     """
 
     service: str
@@ -143,6 +144,8 @@ class Findings:
     unexplored: tuple[str, ...] = ()
     narrowed: bool = False
     shared: str = ""
+    spent: float = 0.0
+    stuck: bool = False
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -153,6 +156,21 @@ class Findings:
             f"one lane at a time, since {self.shared} names a database that others would share; see {{lane}}"
         )
         return tuple(filter(None, (self.left_out, blind if still else "", alone if self.shared else "")))
+
+    @property
+    def left(self) -> int:
+        """How many schedules were planned and not carried out."""
+        return max(0, self.planned - self.carried_out)
+
+    @property
+    def why_left(self) -> str:
+        """Why these were not carried out, behind a colon; empty where that is not known."""
+        spent = (
+            f"the budget of {self.spent:g} s was spent, raise --budget or leave it out" if self.spent else ""
+        )
+        stuck = "what left the service stuck was not tried further" if self.stuck else ""
+        why = "; ".join(filter(None, (spent, stuck)))
+        return f": {why}" if why else ""
 
     @property
     def outcome(self) -> Outcome:

@@ -56,8 +56,8 @@ def run(
 def ending(findings: Findings) -> tuple[int, str]:
     """Return the exit code and what it means: kept so far, where not everything that was planned was carried out."""
     code = EXIT_CODES[findings.outcome]
-    left = findings.planned - findings.carried_out
-    so_far = f" so far, with {counted(left, 'schedule')} left" if not code and left > 0 else ""
+    left = counted(findings.left, "schedule")
+    so_far = f" so far, with {left} left{findings.why_left}" if not code and findings.left else ""
     return code, f"exit code {code}: {MEANINGS[code]}{so_far}"
 
 

@@ -83,7 +83,7 @@ def _row(findings: Findings, promise: str, tally: Tally, folders: Mapping[int, s
         broker=findings.broker,
         promise=promise,
         verdict=tally.outcome,
-        reason=shown.verdict.reason if shown else reason(tally, _why_no_occasion(findings)),
+        reason=shown.verdict.reason if shown else _reason(findings, tally),
         kept=tally.kept,
         broken=tally.broken,
         unknown=tally.unknown,
@@ -93,12 +93,23 @@ def _row(findings: Findings, promise: str, tally: Tally, folders: Mapping[int, s
     )
 
 
+def _reason(findings: Findings, tally: Tally) -> str:
+    """Say why a tally has its outcome; what is kept as far as that was tried says so."""
+    said = reason(tally, _why_no_occasion(findings))
+    return f"{said}; {_cut_short(findings)}" if tally.outcome == "kept" and findings.left else said
+
+
+def _cut_short(findings: Findings) -> str:
+    """Say how much of what was planned was carried out, and why no more; empty where that is all."""
+    planned = counted(findings.planned, "schedule")
+    done = f"only {findings.carried_out} of {planned} were carried out{findings.why_left}"
+    return done if findings.left else ""
+
+
 def _why_no_occasion(findings: Findings) -> str:
     """Say why nothing may have given a promise an occasion; empty where nothing is known to be in the way."""
-    some = f"only {findings.carried_out} of {counted(findings.planned, 'schedule')} were carried out"
-    cut = some if findings.carried_out < findings.planned else ""
     narrowed = "not all of it was explored: leave out --explore" if findings.narrowed else ""
-    return findings.left_out or findings.restless or "; ".join(filter(None, (cut, narrowed)))
+    return findings.left_out or findings.restless or "; ".join(filter(None, (_cut_short(findings), narrowed)))
 
 
 def reason(tally: Tally, left_out: str = "") -> str:
