@@ -1,6 +1,6 @@
 """Tells whether two clean runs agree: where they do not, what is seen proves nothing (DESIGN section 4, rule 1)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from atleastonce.effects import address, touched, unstable
 from atleastonce.history import Observation
@@ -9,6 +9,8 @@ _SHOWN = 3
 _DIFFER, _MOVING = "two clean runs differ", "a clean run never stood still"
 RESTLESS = (_DIFFER, _MOVING)
 """How the reason begins why what was seen proves nothing."""
+_COMES_OUT = ("outputs of ", "what comes out")
+"""How a place begins that is no path in what is observed."""
 _BATCHED = (
     "see observe.ignore; where an output tells of several messages, which come together is chance: leave it out of "
     "output, and observe the effects otherwise"
@@ -37,20 +39,27 @@ def _gone(first: Observation, second: Observation) -> list[str]:
     return sorted(filter(None, touched(first) - touched(second)))
 
 
+def _some(paths: Sequence[str]) -> str:
+    """Name the first few of these, and how many more there are."""
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    return ", ".join(paths[:_SHOWN]) + more
+
+
 def restless(first: Observation, second: Observation, ignore: Iterable[str]) -> str:
     """Say where two clean runs differ, or never stood still, and what to do; empty where they did not."""
     moving = tuple(dict.fromkeys((*first.moving, *second.moving)))
     paths = moving or unstable(first, second, ignore)
     if not paths:
         return ""
-    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
-    shown = ", ".join(paths[:_SHOWN]) + more
+    out = [path for path in paths if path.startswith(_COMES_OUT)]
+    within = [path for path in paths if not path.startswith(_COMES_OUT)]
+    shown = ", and ".join(filter(None, (_some(within), _some(out))))
     gone = () if moving else _gone(first, second)
     advice = (
         f"the second, behind a restart, shows nothing of {', '.join(gone)}: is that lost?"
         if gone
         else _BATCHED
-        if all(path.startswith("outputs of ") for path in paths)
+        if out
         else "see observe.ignore"
     )
     return f"{_MOVING if moving else _DIFFER}, so these prove nothing: {shown}; {advice}"
