@@ -38,7 +38,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=Fa
     is the status; 503 to a request that is not `ok` is the relay's own). The relay adds ``open`` and ``closed`` (a
     link, or one channel of it), ``unreached`` (nobody took the connection), ``delays`` (a queue that the subject
     declared to keep messages for a while, or put a copy into with a time to live; no queue: it gave such a copy to an
-    exchange) and ``expires`` (one whose messages live for `size` milliseconds). A ``consume`` `settles` where nothing
+    exchange) and ``expires`` (one whose messages live for `size` milliseconds). One acknowledgement for several
+    messages is an event of each, and says so in its `note`. A ``consume`` `settles` where nothing
     is given back once its link is gone: without acknowledgements, or from a queue that ends with its consumers.
 
     The runner's own, of the schedule: ``published`` (a copy of ours; `ok` is the broker's confirm, or an

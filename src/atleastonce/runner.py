@@ -144,9 +144,7 @@ class _Case:
         within = max(float(part.service.ready_within) for part in self._lane.parts)
         try:
             self._lane.record.await_(readable, within, pulse=0.1)
-        except (
-            Looped
-        ) as exc:  # and so it will be when the schedule is acted: that is where a case is given up
+        except Looped as exc:  # it loops when the schedule is acted, too: that is where a case is given up
             return Observation(observed="before", unreadable=str(exc))
         return seen[0]
 

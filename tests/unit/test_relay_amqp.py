@@ -159,6 +159,8 @@ def test_settlement_of_deliveries(method: Frame, told: list[tuple[Any, ...]]) ->
     talk = consuming()
     talk.broker(delivery(1), delivery(2), delivery(3))
     assert talk.subject(method) == told
+    said = {event.note for event in talk.events if event.event == told[0][0]} if told else set()
+    assert said == ({"one for several"} if len(told) > 1 else {""} if told else set())
     assert talk.subject(method) == []
 
 

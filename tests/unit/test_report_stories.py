@@ -244,6 +244,22 @@ def test_a_long_story_keeps_its_beginning_its_end_and_its_faults() -> None:
     assert lines[-3:] == ["11 nack m20 back to the queue", "… 20 other messages, not shown", "lost"]
 
 
+def test_one_acknowledgement_for_several_is_told_as_one() -> None:
+    """Whoever acknowledged one at a time is told of otherwise."""
+    events = [
+        subject("ack", message=name, copy=f"{name}#1", queue=ORDERS, note="one for several")
+        for name in ("m1", "m2")
+    ]
+    schedule = Schedule(messages={name: Message() for name in ("m1", "m2")}, actions=publish("m1", "m2"))
+    verdict = Verdict(promise="nothing-lost", outcome="broken", reason="lost", blamed=("m1", "m2"))
+    (line,) = (
+        each
+        for each in narrative(retell(told("rabbitmq", schedule, events, []), verdict, RULES)).splitlines()
+        if "ack" in each
+    )
+    assert line.split() == ["1", "ack", "m1,", "m2", "one", "for", "several"]
+
+
 def test_what_a_fault_separates_stays_apart() -> None:
     """A confirm that came after the cut is a line of its own: the service may not have seen it."""
     trap = Trap(when="after", event="publish", message="m1", nth=2, do="cut")

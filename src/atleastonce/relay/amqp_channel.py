@@ -242,12 +242,13 @@ class Channel:
                 event, requeue, tags = "nack", True, list(self._unacked)
             case _:
                 return
+        note = "one for several" if len(tags) > 1 else ""
         for tag in tags:
             owned = self._unacked.pop(tag)
             self._transaction.join(owned)
             yield Event(
                 event=event, side="subject", channel=self._number, tag=tag, message=owned.message,
-                copy=owned.copy, queue=owned.queue, requeue=requeue, settles=not requeue,
+                copy=owned.copy, queue=owned.queue, requeue=requeue, settles=not requeue, note=note,
             )  # fmt: skip
 
     def _confirmed(self, method: Ack | commands.Basic.Nack, *, ok: bool) -> Iterator[Event]:

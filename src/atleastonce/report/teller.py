@@ -211,7 +211,7 @@ class _Teller:
         return Step(event.event, what, remark=f"→ {place(event)}, {became}", mark=mark)
 
     def _settlement(self, event: Event, answer: Event | None) -> Step:
-        remark = ""
+        remark = event.note if event.event == "ack" else ""
         if event.event in {"nack", "reject"}:
             remark = "back to the queue" if event.requeue else "not to come again"
         elif event.event in _ANSWERED:
