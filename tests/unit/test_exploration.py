@@ -7,7 +7,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from atleastonce.contract import BrokerKind, BrokerTable, Contract, Input, Poison, Replay, Service, Topic
+from atleastonce.contract import (
+    BrokerKind,
+    BrokerTable,
+    Contract,
+    Input,
+    Observe,
+    Poison,
+    Replay,
+    Service,
+    Topic,
+)
 from atleastonce.exploration import EXPLORERS
 from atleastonce.exploration.crash_points import crash_points, crashes, in_both
 from atleastonce.exploration.crowd import crowd
@@ -149,6 +159,8 @@ def test_first_messages_come_again_behind_a_crowd(pace: float | None, tried: boo
     found = [each for each in duplicates(happened, contract()) if len(each.messages) > 2]
     names = [f"m{n}" for n in range(1, 49)]
     assert [[action.target for action in each.actions] for each in found] == [[*names, "m1", "m2"]] * tried
+    each_by_a_process = msgspec.structs.replace(contract(), observe=Observe(command="show {id}"))
+    assert all(len(each.messages) == 2 for each in duplicates(happened, each_by_a_process))
 
 
 def test_order_is_tried_where_it_is_promised() -> None:

@@ -9,6 +9,7 @@ from atleastonce.contract import Contract
 from atleastonce.exploration.crowd import CROWD, crowd
 from atleastonce.history import History
 from atleastonce.schedule import Action, Schedule, publish
+from atleastonce.templates import OF_A_MESSAGE, placeholders
 
 LATER = "6s"
 """How long the latest copies come behind the first: an inbox that forgets within 5 s, a usual number, has forgotten."""
@@ -33,7 +34,7 @@ def duplicates(calm: History, contract: Contract) -> Iterator[Schedule]:
         yield msgspec.structs.replace(schedule, actions=publish(*order))
     all_of_them = publish(*names)
     yield msgspec.structs.replace(schedule, actions=(*all_of_them, Action(wait=LATER), *all_of_them))
-    if len(names) < CROWD and _pace(calm) * CROWD <= _SPAN:
+    if len(names) < CROWD and _is_quick(calm, contract):
         many = crowd(schedule, CROWD)
         again = tuple(many)[: len(names)]
         yield msgspec.structs.replace(schedule, messages=many, actions=publish(*many, *again))
@@ -42,11 +43,12 @@ def duplicates(calm: History, contract: Contract) -> Iterator[Schedule]:
             yield _bursting(schedule, together)
 
 
-def _pace(calm: History) -> float:
-    """Return the seconds that a message took in the calm run, from the first that came to the last that was settled."""
+def _is_quick(calm: History, contract: Contract) -> bool:
+    """Tell whether a crowd is soon handled, as it was in the calm run, and looked at without a process per message."""
     came = [event.t for event in calm.named("published")]
     settled = [event.t for event in calm.events if event.settles]
-    return (settled[-1] - came[0]) / len(came) if came and settled else math.inf
+    pace = (settled[-1] - came[0]) / len(came) if came and settled else math.inf
+    return pace * CROWD <= _SPAN and {*placeholders(contract.observe.command)}.isdisjoint(OF_A_MESSAGE)
 
 
 def _bursting(schedule: Schedule, together: Collection[str]) -> Schedule:
