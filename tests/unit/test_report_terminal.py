@@ -56,6 +56,19 @@ def test_the_end_of_a_log_is_shown_once() -> None:
     assert (said.count("is unknown"), said.count("bang"), said.count("(as above)")) == (2, 1, 1)
 
 
+def test_where_clean_runs_differ_is_shown_once() -> None:
+    """Each promise that rests on them is unknown for it; what is unknown for more says that, too."""
+    to, restless = console(), "two clean runs differ, so these prove nothing: $.at; see observe.ignore"
+    tallies = {
+        name: Tally(unknown=3, reasons={restless: 2, other: 1})
+        for name, other in (("nothing-lost", "too slow"), ("recovers", "not quiet"))
+    }
+    show(to, [Findings(service="shop", broker="kafka", tallies=tallies, restless=restless)], [])
+    lost, recovers = (line for line in printed(to).splitlines() if "is unknown" in line)
+    assert lost.endswith(f": {restless} (2 times); too slow (1 time)")
+    assert recovers.endswith(": two clean runs differ (as above) (2 times); not quiet (1 time)")
+
+
 def test_the_summary_closes_with_what_the_command_came_to() -> None:
     """One line: outcomes, schedules, brokers, seconds, exit code."""
     end = f"exit code 1: {MEANINGS[1]}"

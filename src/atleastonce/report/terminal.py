@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from atleastonce.findings import Findings
 from atleastonce.report.curves import done, said, steepest
 from atleastonce.report.narrative import Part, lines
-from atleastonce.report.rows import SYMBOLS, counted, rows, unexplored
+from atleastonce.report.rows import SYMBOLS, counted, grouped, rows, unexplored
 from atleastonce.report.story import Story
 from atleastonce.verdict import Outcome
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 COLOURS: dict[Outcome, str] = {"kept": "green", "broken": "bold red", "unknown": "yellow"}
+_ABOVE = "(as above)"
 _PARTS: dict[Part, str] = {
     "headline": "bold red",
     "step": "",
@@ -53,13 +54,18 @@ def show(console: "Console", found: Sequence[Findings], stories: Sequence[tuple[
 
 
 def _unknown(found: Sequence[Findings]) -> Iterator[str]:
-    """Say of each promise that is unknown why; the end of a log, which may be the reason for several, once."""
-    told = set()
-    for row in rows(found):
-        if row.verdict == "unknown":
+    """Say of each promise that is unknown why; what may be the reason for several, once.
+
+    That is the end of a log, and where the first clean runs differ.
+    """
+    told = set[str]()
+    for findings, mine in grouped(found):
+        for row in (row for row in mine if row.verdict == "unknown"):
             reason, _, log = row.reason.partition("\n")
-            more = "" if not log else "\n    (as above)" if log in told else f"\n{log}"
-            told.add(log)
+            if (differ := findings.restless) in told:
+                reason = reason.replace(differ, f"two clean runs differ {_ABOVE}")
+            more = "" if not log else f"\n    {_ABOVE}" if log in told else f"\n{log}"
+            told |= {each for each in (differ, log) if each and each in row.reason}
             yield f"{row.promise} of {row.service} on {row.broker} is unknown: {reason}{more}"
 
 
