@@ -61,5 +61,7 @@ def restless(first: Observation, second: Observation, ignore: Iterable[str]) -> 
         else _BATCHED
         if out
         else "see observe.ignore"
+        if moving
+        else "see observe.ignore, or, where it only comes late, observe.settles"
     )
     return f"{_MOVING if moving else _DIFFER}, so these prove nothing: {shown}; {advice}"
