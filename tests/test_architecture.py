@@ -28,7 +28,12 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "checks exploration report",
         "rejudging",
     ),
-    "1 edge": ("watchdog recording observe subjects cache", "lifetimes transports relay", "brokers casting"),
+    "1 edge": (
+        "watchdog",
+        "recording observe subjects cache",
+        "lifetimes transports relay",
+        "brokers casting",
+    ),
     "2 faults": ("canary faults",),
     "3 cases": (
         "part sights measuring asking readership",

@@ -30,9 +30,9 @@ remove_containers(sys.argv[1], sys.argv[2] or None)
 """
 
 
-def processes(token: str) -> dict[int, str]:
+def processes(token: str, variable: str = VARIABLE) -> dict[int, str]:
     """Return the command of every process, by process id, that holds the token in its environment."""
-    mark = f"{VARIABLE}={token}".encode()
+    mark = f"{variable}={token}".encode()
     found = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit() and int(entry) != os.getpid():

@@ -1,7 +1,12 @@
-"""A service under test that is a process: own group, output kept in a log, restarted with the same data."""
+"""A service under test that is a process: output kept in a log, restarted with the same data.
+
+It has a group of its own, and whatever it starts ends with it: what is in another group or session, as the workers of
+a supervisor may be, is known by a mark in its environment.
+"""
 
 import contextlib
 import os
+import secrets
 import shlex
 import signal
 import subprocess
@@ -9,8 +14,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from atleastonce import watchdog
 from atleastonce.errors import ServiceError
 
+_VARIABLE = "ATLEASTONCE_SUBJECT"
+"""Holds the mark of the subject, in the environment of each of its processes."""
 _TAIL_LINES = 12
 """So many that what went wrong is among them: Python says it last, and others above where it happened."""
 _RECENT = 64 * 1024
@@ -28,6 +36,7 @@ class ProcessSubject:
         self.log = log
         self._words = shlex.split(command)
         self._command = command
+        self._mark = secrets.token_hex(8)
         self.environment = dict(environment)
         self._cwd = cwd
         self._process: subprocess.Popen[bytes] | None = None
@@ -44,14 +53,8 @@ class ProcessSubject:
 
     @property
     def members(self) -> tuple[int, ...]:
-        """The processes of its group that run; none where the system does not list them."""
-        group = self._process.pid if self._process is not None else 0
-        found = []
-        for path in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                if os.getpgid(int(path.name)) == group:
-                    found.append(int(path.name))
-        return tuple(found)
+        """Its processes that run, those of an earlier start included; none where the system does not list them."""
+        return tuple(watchdog.processes(self._mark, _VARIABLE))
 
     def start(self) -> None:
         """Start the process; raise ServiceError where that fails."""
@@ -59,12 +62,12 @@ class ProcessSubject:
             try:
                 self._process = subprocess.Popen(
                     self._words,
-                    env=self.environment,
+                    env={**self.environment, _VARIABLE: self._mark},
                     cwd=self._cwd,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    start_new_session=True,  # a group of its own, so that its children die with it
+                    start_new_session=True,  # a group of its own: most of what it starts dies at one blow
                 )
             except OSError as exc:
                 raise ServiceError(
@@ -73,10 +76,16 @@ class ProcessSubject:
                 ) from exc
 
     def kill(self) -> None:
-        """SIGKILL the whole group, and return at once."""
+        """SIGKILL it and all that it has started, and return at once.
+
+        A process that is only just being started is not seen (`watchdog`): `end` looks again.
+        """
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+            for process in self.members:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
 
     def terminate(self) -> None:
         """Ask it to stop (SIGTERM), and return at once."""
@@ -90,7 +99,7 @@ class ProcessSubject:
         self.end(within)
 
     def end(self, within: float = 5.0) -> None:
-        """Wait until it has ended, and after `within` seconds kill what is left of the group."""
+        """Wait until it has ended, and kill what is left of it: after `within` seconds all of it."""
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(within)
