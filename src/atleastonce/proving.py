@@ -173,6 +173,7 @@ def _is_race(schedule: Schedule) -> bool:
         not _AT_ANY_TIME.isdisjoint(schedule.verbs)
         or schedule.replays == "again"
         or any(
-            each.do == "stop" or (each.when, each.event) == ("after", "request") for each in schedule.traps
+            each.do == "stop" or ((each.when, each.event) == ("after", "request") and not each.later)
+            for each in schedule.traps
         )
     )

@@ -67,6 +67,9 @@ BROKER = "broker"
 CLIENT = "the client"
 """What a trap calls whoever sends messages in over HTTP; no service is called so."""
 
+_AT_ANY_TIME = ("kill", "stop", "cut")
+"""The faults of a trap that need nothing to pass."""
+
 _ROW = 12
 """From how many publications in a row on only the first and the last are said."""
 
@@ -151,7 +154,8 @@ class Trap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
     It names what it waits for, never a position in a list: the order between connections is not fixed. `service` is
     the one that is struck, `link` names the other end of the link: the broker, or a service (over HTTP, whichever of
-    the two asks), or the client. At ``join``, and at the ``response`` to it, it has no `message`. A write point
+    the two asks), or the client. At ``join``, and at the ``response`` to it, it has no `message`. After an event it
+    may strike `later`, by a duration; whatever comes meanwhile passes. A write point
     (`event` is ``write``) has `during` in place of `when` and `message`: it strikes as the service makes its `nth`
     system call that changes anything outside, counted from the first delivery of that message, or request about it,
     on. There it may ``pause``: what follows that message is published once the service stands still, which goes on
@@ -166,6 +170,7 @@ class Trap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     nth: Annotated[int, msgspec.Meta(ge=1)] = 1
     service: str = ""
     link: str = BROKER
+    later: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a trap that names too little, or two things."""
@@ -175,6 +180,13 @@ class Trap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
             raise ValueError("a trap names its when and its message")
         if self.do == "pause" and not self.is_write:
             raise ValueError("a service can be paused at a write point only")
+        if self.later and not (self.when == "after" and self.do in _AT_ANY_TIME and self.delay):
+            raise ValueError(f"only {', '.join(_AT_ANY_TIME)} can strike later, and only after an event")
+
+    @property
+    def delay(self) -> float:
+        """How long behind its event it strikes, in seconds."""
+        return Duration.parse(self.later) if self.later else 0.0
 
     @property
     def is_write(self) -> bool:
@@ -197,7 +209,8 @@ class Trap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
             return f"{self.do} at write {self.nth} of {self.during}"
         count = f", time {self.nth}" if self.nth > 1 else ""
         between = "" if self.link == BROKER else f" between {self.service or 'a service'} and {self.link}"
-        return f"{self.do} {self.when} {self._at(count)}{between}"
+        later = f"{self.later} " if self.later else ""
+        return f"{self.do} {later}{self.when} {self._at(count)}{between}"
 
     def _at(self, count: str) -> str:
         if self.message:
@@ -247,9 +260,9 @@ class Schedule(
     def may_miss(self, trap: Trap) -> bool:
         """Tell whether a trap may as well not spring, so that nothing is unknown where it does not.
 
-        A message may be handled in fewer system calls, and a poison in other steps than the last time.
+        A message may be handled in fewer system calls, or sooner, and a poison in other steps than the last time.
         """
-        return trap.is_write or trap.about in self.poisons
+        return trap.is_write or bool(trap.later) or trap.about in self.poisons
 
     @property
     def restarts_broker(self) -> bool:

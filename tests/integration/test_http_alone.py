@@ -31,6 +31,7 @@ PUT = ("PUT http://127.0.0.1:{port}/paid/{id}", '{"by": "card"}')
         (PUT, "", "http", ()),
         (PUT, "memory", "http", ("effects-once", "accepts-honestly")),
         (POST, "answer-first", "http", ("nothing-lost", "accepts-honestly")),
+        (POST, "mark-and-wait", "http", ("nothing-lost", "accepts-honestly")),
         (POST, "", "writes", ()),
         (POST, "mark-first", "writes", ("nothing-lost", "accepts-honestly")),
     ],

@@ -135,6 +135,19 @@ def test_crashes_end_a_service_in_order_while_it_is_at_work() -> None:
     ]
 
 
+def test_a_service_is_killed_in_the_midst_of_its_longest_work() -> None:
+    """Three times, where that took 20 ms or more; what the broker takes is no work of the service."""
+    happened = calm(
+        "published m1#1; deliver m1#1 *shop; ack m1#1 *shop +0.019; published m2#1; deliver m2#1 *shop +1; "
+        "publish m2 >out *shop +0.04; confirm m2 *shop +0.5; ack m2#1 *shop"
+    )
+    late = [text for text in told(crashes(happened, contract())) if "ms after" in text]
+    assert late == [
+        f"publish m1; publish m2; start shop; kill {later} after deliver(m2)"
+        for later in ("10ms", "20ms", "30ms")
+    ]
+
+
 def test_duplicates_come_at_once_late_and_all_together() -> None:
     """Every message twice in a row, every one again behind the others, everything twice, also later; no order twice."""
     found = duplicates(calm("published a#1; published b#1; published c#1"), contract())

@@ -67,6 +67,27 @@ def test_what_is_sent_in_is_struck_on_its_way() -> None:
     assert [*asked_first(CALM, contract())] == [("depot", "shop", "m1"), ("depot", "shop", "m2")]
 
 
+def test_who_answers_slowly_is_killed_in_the_midst_of_it() -> None:
+    """The slowest answer of each service, to the client or to another one; none that took less than 20 ms."""
+    slow = history(
+        "entered m1 *x ^shop >pay; request m1 *shop ^depot +0.01; response m1 *shop ^depot +0.024; "
+        "asked m1#1 =200 +0.006; "
+        "entered m2 *x ^shop >pay; request m2 *shop ^depot; response m2 *shop ^depot +0.019; asked m2#1 =200; "
+        "published m1#1; published m2#1",
+        seen(),
+        seen(),
+    )
+    late = [each.describe() for each in http(slow, contract()) if "ms after" in each.describe()]
+    assert late == [
+        f"publish m1; start {service}; publish m2; kill {later} after request(m1) between {service} and {other}"
+        for service, other, times in (
+            ("shop", "the client", (10, 20, 30)),
+            ("depot", "shop", (6, 12, 18)),
+        )
+        for later in (f"{each}ms" for each in times)
+    ]
+
+
 def test_every_request_of_a_message_is_struck_in_every_way() -> None:
     """What ends is started behind the message, before others would only find it gone; once, when all have given up."""
     ends = [

@@ -74,6 +74,25 @@ def test_what_came_at_once_leaves_at_once_and_is_recorded_then() -> None:
     assert keeper.happened == [len(came), "deliver 1", "deliver 2", "deliver 3"]
 
 
+@pytest.mark.parametrize(("again", "struck"), [(False, ["sprung"]), (True, [])])
+def test_a_trap_strikes_later_unless_its_case_is_over(again: bool, struck: list[str]) -> None:
+    """What comes meanwhile passes; an equal trap of the next case is another one."""
+    keeper = Keeper()
+    late = Trap(when="after", event="deliver", message="m1", do="kill", later="20ms")
+
+    async def pass_on() -> None:
+        keeper.traps.arm([late])
+        linked(keeper).received("broker", delivery(1) + delivery(2))
+        if again:
+            keeper.traps.arm([late])
+        await asyncio.sleep(0.05)
+
+    asyncio.run(pass_on())
+    told = [each for each in keeper.happened if isinstance(each, str)]
+    assert told == ["deliver 1", "deliver 2", *struck]
+    assert keeper.traps.unsprung() == ((late,) if again else ())
+
+
 @pytest.mark.parametrize(("when", "first"), [("before", 1), ("after", 2)])
 def test_a_trap_finds_what_is_before_it_passed_and_nothing_behind_it(when: When, first: int) -> None:
     """Of three deliveries in one read the second springs it; what the link held then passes on its release."""

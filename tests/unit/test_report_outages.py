@@ -203,7 +203,7 @@ def test_a_health_endpoint_is_marked_where_it_does_not_tell(said_meanwhile: list
 def test_a_question_is_told_before_what_it_brought_about() -> None:
     """A repeat is the same request; the 2xx for what is not on the broker is marked."""
     events = [
-        Event(event="asked", message="m1", copy="m1#1", note="reset"),
+        Event(event="asked", message="m1", copy="m1#1", note="no answer: reset"),
         sent("publish", "m1#1", queue=ORDERS),
         Event(event="asked", message="m1", copy="m1#1", size=202),
         Event(event="published", message="m1", copy="m1#1", settles=True),

@@ -196,6 +196,17 @@ def test_a_trap_names_all_that_it_waits_for_and_no_more(trap: dict[str, str]) ->
         msgspec.convert(trap, Trap)
 
 
+def test_a_trap_that_strikes_later() -> None:
+    """After an event only, and by a fault that needs nothing to pass; a poison or not, it may miss."""
+    late = Trap(when="after", event="deliver", message="m1", do="kill", later="40ms")
+    assert (late.describe(), late.delay) == ("kill 40ms after deliver(m1)", 0.04)
+    assert b"later" not in msgspec.json.encode(msgspec.structs.replace(late, later=""))
+    assert Schedule().may_miss(late)
+    for wrong in ({"when": "before"}, {"do": "time-out"}, {"later": "soon"}, {"later": "0s"}):
+        with pytest.raises(msgspec.ValidationError, match=r"strike later|no duration"):
+            msgspec.convert(msgspec.to_builtins(late) | wrong, Trap)
+
+
 def test_a_service_is_paused_at_write_points_alone() -> None:
     """Nothing else stops it where it may go on."""
     assert Trap(event="write", nth=2, during="m1", do="pause").describe() == "pause at write 2 of m1"

@@ -36,6 +36,16 @@ def test_trap_springs_at_its_event_and_once() -> None:
     assert traps.unsprung() == ()
 
 
+def test_a_trap_that_strikes_later_is_due_once_and_sprung_then() -> None:
+    """Until it has struck, it is one of those that have not sprung."""
+    late = Trap(when="after", event="deliver", message="m1", do="kill", later="40ms")
+    traps = armed(late)
+    assert sprung(traps, "deliver m1#1", "deliver m1#1", when="after") == [late, None]
+    assert traps.unsprung() == (late,)
+    traps.spring(late)
+    assert traps.unsprung() == ()
+
+
 @pytest.mark.parametrize(
     ("waiting", "when", "service"),
     [(trap(when="after"), "before", "inventory"), (trap(service="mail"), "before", "inventory")],

@@ -7,6 +7,7 @@ from typing import NamedTuple, get_args
 import msgspec
 
 from atleastonce.contract import Contract
+from atleastonce.exploration.amid import amid
 from atleastonce.history import History
 from atleastonce.promises import BacksOff
 from atleastonce.schedule import CLIENT, Action, Schedule, Trap, When, is_of, publish
@@ -33,7 +34,8 @@ def http(calm: History, contract: Contract) -> Iterator[Schedule]:
 
     It is refused once, or as often as it is repeated; cut before it arrives; done, and its answer cut or withheld;
     and whoever asks, or is asked, ends at each of the four moments. What is sent in over HTTP is done, and its answer
-    lost; or the service ends, from when it was asked until it has answered: then the client sends again.
+    lost; or the service ends, from when it was asked until it has answered: then the client sends again. Where one that
+    is asked is at work for longest, it is killed in the midst of that, too.
     """
     promised = contract.promised.get("backs-off")
     for asked in _requests(calm, contract):
@@ -63,6 +65,10 @@ def http(calm: History, contract: Contract) -> Iterator[Schedule]:
             yield _struck(calm, entered, _trap(entered, when, "response", "kill"))
         yield _struck(calm, entered, _trap(entered, "after", "request", "stop"))
 
+    for seconds, asked in _longest(calm, contract):
+        for later in amid(seconds):
+            yield _struck(calm, asked, _trap(asked, "after", "request", "kill", later))
+
 
 def asked_first(calm: History, contract: Contract) -> Iterator[tuple[str, str, str]]:
     """Yield each service with who asks it, and the message that it is asked about for the first time."""
@@ -90,7 +96,24 @@ def _requests(calm: History, contract: Contract) -> Iterator[_Asked]:
             yield _Asked(*place, times[place], event.queue)
 
 
-def _trap(asked: _Asked, when: When, event: str, fault: str) -> Trap:
+def _longest(calm: History, contract: Contract) -> Iterator[tuple[float, _Asked]]:
+    """Yield, of each service that is asked, how long its longest answer took, and what that was to."""
+    asked = {(each.other, each.message): each for each in _requests(calm, contract) if each.nth == 1}
+    asked |= {(each.other, each.message): each for each in _entered(calm, contract)}
+    begun: dict[tuple[str, str], float] = {}
+    longest: dict[str, tuple[float, _Asked]] = {}
+    for event in calm.events:
+        service = event.to or next(iter(contract.all_services))  # the client tells of the first one's answers
+        at = service, str(event.message)
+        if at in asked and event.event in ("entered", "request"):
+            begun.setdefault(at, event.t)
+        elif at in begun and event.event == ("response" if event.to else "asked"):
+            took = event.t - begun.pop(at), asked[at].turned
+            longest[service] = max(longest.get(service, took), took)
+    yield from longest.values()
+
+
+def _trap(asked: _Asked, when: When, event: str, fault: str, later: str = "") -> Trap:
     return Trap(
         when=when,
         event=event,
@@ -99,6 +122,7 @@ def _trap(asked: _Asked, when: When, event: str, fault: str) -> Trap:
         service=asked.service,
         link=asked.other,
         do=fault,
+        later=later,
     )
 
 

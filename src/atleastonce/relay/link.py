@@ -258,9 +258,20 @@ class Link:
                     self._note(replace(event, event="response", of="deliver"))
 
     def _spring(self, trap: Trap) -> None:
+        if trap.later:
+            loop = asyncio.get_running_loop()
+            loop.call_later(trap.delay, self._spring_late, trap, self.relay.traps.times)
+            return
         if not trap.is_write:
             self._note(Event(event="sprung", message=trap.about or None, note=trap.describe()))
         self.relay.strike(trap, self)
+
+    def _spring_late(self, trap: Trap, times: int) -> None:
+        traps = self.relay.traps
+        if traps.times == times:  # or its case is over
+            traps.spring(trap)
+            self._note(Event(event="sprung", message=trap.about or None, note=trap.describe()))
+            self.relay.strike(trap, self)
 
     def unread(self) -> int:
         """Return how many bytes the subject has sent that were not read yet."""

@@ -31,6 +31,8 @@ class Traps:
 
     def __init__(self) -> None:
         self._armed: list[_Armed] = []
+        self.times = 0
+        """How often traps were armed: one that strikes later belongs to those that were armed when it was due."""
 
     @property
     def armed(self) -> bool:
@@ -40,6 +42,7 @@ class Traps:
     def arm(self, traps: Iterable[Trap]) -> None:
         """Replace every trap, sprung or not."""
         self._armed = [_Armed(trap) for trap in traps]
+        self.times += 1
 
     def unsprung(self) -> tuple[Trap, ...]:
         """Return the traps that still wait."""
@@ -58,11 +61,12 @@ class Traps:
         if not due:
             return None
         due[0].due_once = True
-        due[0].sprung = not due[0].trap.is_write  # that one springs later, in the service itself
+        # These spring later: a write point in the service itself.
+        due[0].sprung = not (due[0].trap.is_write or due[0].trap.later)
         return due[0].trap
 
     def spring(self, trap: Trap) -> None:
-        """Take down a write point that has struck."""
+        """Take down a trap that has struck later than it was due."""
         for armed in self._armed:
             armed.sprung = armed.sprung or armed.trap == trap
 

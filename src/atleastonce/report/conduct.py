@@ -57,7 +57,7 @@ class Conduct:
         return tells[event.event](event) if event.event in tells else None
 
     def _asking(self, event: Event) -> Step:
-        answer = f"answered {event.size}" if event.size else f"no answer{event.note and f': {event.note}'}"
+        answer = f"answered {event.size}" if event.size else event.note or "no answer"
         what = introduced(event.message, self._history.header)
         repeated = event.copy in self._asked
         self._asked.add(event.copy)

@@ -65,7 +65,8 @@ def fault_words(trap: Trap, event: Event, *, several: bool = False, call: str = 
     if event.to:
         end = event.service if trap.event in BY_BROKER else event.to
     reached = "reached" if trap.when == "before" else "had reached"
-    return f"{struck} {trap.when} {nth}{trap.at} {reached} {end}"
+    later = f"{trap.later} " if trap.later else ""
+    return f"{struck} {later}{trap.when} {nth}{trap.at} {reached} {end}"
 
 
 def broker_name(kind: str) -> str:

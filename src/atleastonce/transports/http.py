@@ -16,6 +16,11 @@ _OK = range(200, 300)
 _OURS = range(400, 500)
 _LATER = (408, CONFLICT, 425, 429)
 """Answers of 4xx that say nothing against the request itself: it may be repeated."""
+_WHY_NONE = (
+    (urllib3.exceptions.NewConnectionError, "nobody took the connection"),
+    (urllib3.exceptions.TimeoutError, "none came in time"),
+    (urllib3.exceptions.ProtocolError, "the connection broke"),
+)
 
 
 class HttpEntry:
@@ -40,7 +45,8 @@ class HttpEntry:
                 headers=dict(envelope.headers),
             )
         except urllib3.exceptions.HTTPError as exc:
-            return NO_ANSWER, f"no answer: {type(exc).__name__}"
+            why = (words for kind, words in _WHY_NONE if isinstance(exc, kind))
+            return NO_ANSWER, f"no answer: {next(why, type(exc).__name__)}"
         return answer.status, f"HTTP {answer.status} {answer.data[:120].decode('utf-8', 'replace')}".strip()
 
     def close(self) -> None:

@@ -45,8 +45,9 @@ def pay(order: str) -> None:
                 database.execute("INSERT OR IGNORE INTO known VALUES (?, ?)", (order, time.time())).rowcount
                 > 0
             )
-        if FAULT == "mark-first":
+        if FAULT in ("mark-first", "mark-and-wait"):
             database.execute("COMMIT")
+            time.sleep(0.08 if FAULT == "mark-and-wait" else 0)
             database.execute("BEGIN IMMEDIATE")
         if new:
             database.execute("INSERT INTO paid VALUES (?)", (order,))
