@@ -544,6 +544,19 @@ def test_a_fault_that_struck_a_neighbour_is_aimed_at_the_blamed_message(event: s
     assert not any("(m2)" in each for each in asked)  # it is at the blamed one already
 
 
+def test_a_fault_that_struck_later_is_aimed_at_the_blamed_message() -> None:
+    """As much later, behind its being handed over; the other places that are tried are those of any fault."""
+    kill = Trap(when="after", event="ack", message="m1", service="s", do="kill", later="40ms")
+    given = Schedule(
+        messages={"m1": Message(), "m2": Message()},
+        actions=(*publish("m1", "m2"), Action(start="s")),
+        traps=(kill,),
+    )
+    late = "publish m2; start s; kill 40ms after deliver(m2)"
+    assert shrink(given, ["m2"], lambda each: each.describe() == late).describe() == late
+    assert shrink(given, ["m2"], lambda _: False) == given
+
+
 def asked_of(schedule: Schedule, breaks: Callable[[Schedule], bool]) -> tuple[str, list[str]]:
     """Shrink a schedule with nobody to blame; return what is left, and what was carried out for it."""
     asked: list[str] = []

@@ -81,8 +81,8 @@ def test_who_answers_slowly_is_killed_in_the_midst_of_it() -> None:
     assert late == [
         f"publish m1; start {service}; publish m2; kill {later} after request(m1) between {service} and {other}"
         for service, other, times in (
-            ("shop", "the client", (10, 20, 30)),
             ("depot", "shop", (6, 12, 18)),
+            ("shop", "the client", (10, 20, 30)),
         )
         for later in (f"{each}ms" for each in times)
     ]

@@ -76,7 +76,7 @@ def _aimed(schedule: Schedule, blamed: Sequence[str]) -> Iterator[Schedule]:
     """Yield the schedules in which the one fault strikes the one blamed message, in place of a neighbour of it.
 
     How far a message had got when a neighbour of it was struck is a matter of luck. It is struck before it is handed
-    over, or where the neighbour was.
+    over, or where the neighbour was; or, as the neighbour, some time later.
     """
     if len(blamed) != 1 or len(schedule.traps) != 1 or blamed[0] in schedule.trapped:
         return
@@ -84,11 +84,16 @@ def _aimed(schedule: Schedule, blamed: Sequence[str]) -> Iterator[Schedule]:
     if trap.is_write or not trap.message or trap.link != BROKER:
         return
     handed_over = "fetch" if trap.event in _ON_KAFKA else "deliver"
-    points: dict[tuple[When, str], None] = dict.fromkeys(
-        (("before", handed_over), ("before", trap.event), ("after", trap.event))
+    points: dict[tuple[When, str, str], None] = dict.fromkeys(
+        (
+            *((("after", handed_over, trap.later),) if trap.later else ()),
+            ("before", handed_over, ""),
+            ("before", trap.event, ""),
+            ("after", trap.event, ""),
+        )
     )
-    for when, event in points:
-        aimed = msgspec.structs.replace(trap, when=when, event=event, message=blamed[0], nth=1)
+    for when, event, later in points:
+        aimed = msgspec.structs.replace(trap, when=when, event=event, message=blamed[0], nth=1, later=later)
         yield _only(msgspec.structs.replace(schedule, traps=(aimed,)), {*blamed})
 
 
