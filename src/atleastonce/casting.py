@@ -34,6 +34,8 @@ _ZLIB = 8
 """The fewest bytes that zlib makes."""
 _MOST_UNPACKED = 64 * 1024 * 1024
 """What is larger is compared as it came, in bytes."""
+_SHOWN = 12
+"""How many bytes of a body that was changed are shown."""
 
 
 class Cast:
@@ -181,7 +183,8 @@ class Cast:
         message = output.message or self._same_body(letter)
         if message is None:
             return output
-        changed = ["body"] if (letter.body or b"") != (self._bodies[message] or b"") else []
+        sent, found = self._bodies[message] or b"", letter.body or b""
+        changed = [f"body ({_shown(found)}, where {_shown(sent)} was sent)"] if found != sent else []
         _, headers = self._fields(message)
         if COPY_HEADER not in letter.headers:
             changed.append(f"header {COPY_HEADER}")
@@ -193,6 +196,12 @@ class Cast:
     def _same_body(self, letter: Letter) -> str | None:
         found = (name for name, body in self._bodies.items() if (body or b"") == (letter.body or b""))
         return next(found, None)
+
+
+def _shown(body: bytes) -> str:
+    """Return the length of a body, and how it begins."""
+    more = " …" if len(body) > _SHOWN else ""
+    return f"{len(body)} bytes {body[:_SHOWN].hex(' ')}{more}".rstrip()
 
 
 def cast_list(contract: Contract, count: int) -> dict[str, Message]:

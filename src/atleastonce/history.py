@@ -97,7 +97,7 @@ class Output(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=F
     `id` is what the contract declares to make two outputs the same one, or None where it declares nothing.
     `message` is the input it belongs to, or None where that could not be told. `body` is the decoded JSON or
     the text, with ids of this case replaced by names, so that two runs compare. `changed` says of a dead
-    letter what is not as it was sent: ``body``, ``header NAME``.
+    letter what is not as it was sent: ``body``, with how both begin, and ``header NAME``.
     """
 
     queue: str
