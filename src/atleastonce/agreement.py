@@ -56,7 +56,8 @@ def restless(first: Observation, second: Observation, ignore: Iterable[str]) -> 
     shown = ", and ".join(filter(None, (_some(within), _some(out))))
     gone = () if moving else _gone(first, second)
     advice = (
-        f"the second, behind a restart, shows nothing of {', '.join(gone)}: is that lost?"
+        f"the second, behind a restart and in reverse order, shows nothing of {', '.join(gone)}: is that lost, or has "
+        "a later one overwritten it?"
         if gone
         else _BATCHED
         if out
