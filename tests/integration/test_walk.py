@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+from hearing import Heard
 from slices import thoroughly
 
 from atleastonce.campaign import Plan
@@ -27,13 +28,16 @@ def test_the_reference_keeps_its_promises_at_every_crash_point(subject, campus, 
     """
     service = subject(campus(broker, queue_type=queue_type))
     for _ in range(walks):
-        findings = service.verify(CRASHES).findings
+        heard = Heard()
+        findings = service.verify(CRASHES, heard).findings
         tallies = findings.tallies
+        # On a slow machine one is at work for long enough to be killed in the midst of it, too, or not: that may miss.
+        late = sum(any(trap.later for trap in each.history.header.schedule.traps) for each in heard.all)
         # Events in the life of a message, before and after, three messages; and a SIGTERM at work on each. There are
         # four. In a transaction two outputs are produced and confirmed, offsets taken, the end asked for and answered.
         planned = (2 * (9 if broker == "kafka" else 4) + 1) * 3
-        assert findings.planned == findings.carried_out == planned
-        assert (tallies["nothing-lost"].kept, tallies["nothing-lost"].unknown) == (planned, 0), tallies
+        assert findings.planned == findings.carried_out == planned + late
+        assert planned <= tallies["nothing-lost"].kept <= planned + late, tallies
         # Not delivered twice where it dies before the first delivery, or when all is acknowledged or committed.
         assert tallies["effects-once"].kept >= planned - (15 if broker == "kafka" else 9), tallies
         assert Counter(t.broken + t.unknown for t in tallies.values()) == {0: len(tallies)}
