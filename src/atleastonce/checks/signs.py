@@ -25,7 +25,7 @@ FAILURES = {
 def failure(event: Event) -> str:
     """Say what failed."""
     said = FAILURES.get(event.event, f"{event.event}: {{note}}")
-    return said.format(note=event.note, service=event.service, copy=event.copy)
+    return said.format(note=event.note, copy=event.copy)
 
 
 def is_published(event: Event) -> bool:

@@ -6,7 +6,7 @@ it is at, only write points know; where nothing happens for long, a time finds i
 
 from collections.abc import Iterator
 
-LONG = 0.02
+_LONG = 0.02
 """How long a service must be at work for that, in seconds: not as long does a kill hit by its time."""
 _MOST = 1.0
 """How much of that is looked into, in seconds."""
@@ -15,5 +15,5 @@ _PARTS = (0.25, 0.5, 0.75)
 
 def amid(seconds: float) -> Iterator[str]:
     """Yield, for work that takes so long, how long after its beginning it is struck; never, if it is soon done."""
-    if seconds >= LONG:
+    if seconds >= _LONG:
         yield from (f"{part * min(seconds, _MOST) * 1000:.0f}ms" for part in _PARTS)

@@ -70,7 +70,7 @@ def struck(calm: History, point: Point, when: When, fault: str, later: str = "")
 
 
 def trap_at(point: Point, when: When, fault: str, later: str = "") -> Trap:
-    """Return the trap that lets a fault strike at one point, as `passed` yields it, or so many seconds later."""
+    """Return the trap that lets a fault strike at one point, as `passed` yields it, or that much later."""
     service, event, message, nth = point
     return Trap(when=when, event=event, message=message, nth=nth, service=service, do=fault, later=later)
 

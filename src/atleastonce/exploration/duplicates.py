@@ -11,7 +11,7 @@ from atleastonce.history import History
 from atleastonce.schedule import Action, Schedule, publish
 from atleastonce.templates import OF_A_MESSAGE, placeholders
 
-LATER = "6s"
+_LATER = "6s"
 """How long the latest copies come behind the first: an inbox that forgets within 5 s, a usual number, has forgotten."""
 
 _SPAN = 1.5
@@ -33,7 +33,7 @@ def duplicates(calm: History, contract: Contract) -> Iterator[Schedule]:
     for order in dict.fromkeys(orders):
         yield msgspec.structs.replace(schedule, actions=publish(*order))
     all_of_them = publish(*names)
-    yield msgspec.structs.replace(schedule, actions=(*all_of_them, Action(wait=LATER), *all_of_them))
+    yield msgspec.structs.replace(schedule, actions=(*all_of_them, Action(wait=_LATER), *all_of_them))
     if len(names) < CROWD and _is_quick(calm, contract):
         many = crowd(schedule, CROWD)
         again = tuple(many)[: len(names)]

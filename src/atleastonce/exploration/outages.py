@@ -10,7 +10,7 @@ from atleastonce.exploration.crowd import CROWD, crowd
 from atleastonce.history import History
 from atleastonce.schedule import Action, Schedule, is_of, publish
 
-BACKLOG = CROWD // 2
+_BACKLOG = CROWD // 2
 """How many messages wait while a service is down; the other half of the crowd comes once it is back."""
 _AT_ANY_CUT = ("nothing-lost", "effects-once")
 """What is promised however a connection breaks, also by those who promise no recovery."""
@@ -55,10 +55,10 @@ def backlog(calm: History, service: str) -> Schedule:
     pause = tuple(Action(wait=f"{seconds:.3f}s") for seconds in expiries(calm))
     actions = (
         Action(stop=service),
-        *publish(*names[:BACKLOG]),
+        *publish(*names[:_BACKLOG]),
         *pause,
         Action(start=service),
-        *publish(*names[BACKLOG:]),
+        *publish(*names[_BACKLOG:]),
     )
     return msgspec.structs.replace(calm.header.schedule, messages=messages, actions=actions)
 

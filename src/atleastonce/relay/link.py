@@ -262,16 +262,17 @@ class Link:
             loop = asyncio.get_running_loop()
             loop.call_later(trap.delay, self._spring_late, trap, self.relay.traps.times)
             return
+        self._strike(trap)
+
+    def _spring_late(self, trap: Trap, times: int) -> None:
+        if self.relay.traps.times == times:  # or its case is over
+            self.relay.traps.spring(trap)
+            self._strike(trap)
+
+    def _strike(self, trap: Trap) -> None:
         if not trap.is_write:
             self._note(Event(event="sprung", message=trap.about or None, note=trap.describe()))
         self.relay.strike(trap, self)
-
-    def _spring_late(self, trap: Trap, times: int) -> None:
-        traps = self.relay.traps
-        if traps.times == times:  # or its case is over
-            traps.spring(trap)
-            self._note(Event(event="sprung", message=trap.about or None, note=trap.describe()))
-            self.relay.strike(trap, self)
 
     def unread(self) -> int:
         """Return how many bytes the subject has sent that were not read yet."""

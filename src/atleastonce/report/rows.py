@@ -95,15 +95,16 @@ def _row(findings: Findings, promise: str, tally: Tally, folders: Mapping[int, s
 
 def _reason(findings: Findings, tally: Tally) -> str:
     """Say why a tally has its outcome; what is kept as far as that was tried says so."""
-    said = reason(tally, _why_no_occasion(findings))
-    return f"{said}; {_cut_short(findings)}" if tally.outcome == "kept" and findings.left else said
+    cut_short = _cut_short(findings) if tally.outcome == "kept" else ""
+    return "; ".join(filter(None, (reason(tally, _why_no_occasion(findings)), cut_short)))
 
 
 def _cut_short(findings: Findings) -> str:
     """Say how much of what was planned was carried out, and why no more; empty where that is all."""
+    if not findings.left:
+        return ""
     planned = counted(findings.planned, "schedule")
-    done = f"only {findings.carried_out} of {planned} were carried out{findings.why_left}"
-    return done if findings.left else ""
+    return f"only {findings.carried_out} of {planned} were carried out{findings.why_left}"
 
 
 def _why_no_occasion(findings: Findings) -> str:
